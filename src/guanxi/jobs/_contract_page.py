@@ -17,6 +17,7 @@ from guanxi.params import Params, override
 from guanxi.pipeline.contracts import FittedContracts
 from guanxi.pipeline.contracts.equity import base_equity, new_customer_value, total_value
 from guanxi.report.contracts import ContractReport, render_contracts
+from guanxi.served.contracts.scorer import IN_PER_CENT
 from guanxi.served.input_checks import LANGUAGES
 from guanxi.served.texts import Language, number, texts
 
@@ -37,6 +38,7 @@ def contract_record(training: ContractTraining, log: ContractLog, source: str) -
         "warnings": {language: _warnings(training, language) for language in LANGUAGES},
         "data_facts": {language: _facts(training, language) for language in LANGUAGES},
         "rejected": _rejected(log),
+        "by_opportunity": evaluation.by_opportunity,
         "newcomers": list(newcomers),
     }
     return PageRecord(
@@ -81,8 +83,9 @@ def contract_page(record: PageRecord, predictions: pd.DataFrame, params: Params)
             equity=tables["equity"],
             newcomers={by: tables[f"new_by_{by}"] for by in facts["newcomers"]},
             held_out=tables["held_out"],
-            attributes=tables["attributes"].rename(columns=names),
+            attributes=_in_per_cent(tables["attributes"]).rename(columns=names),
             measured=facts["measured"][language],
+            by_opportunity=facts["by_opportunity"],
             metrics=tables["metrics"],
             survival=tables["survival"],
             cohorts=tables["cohorts"],
@@ -110,6 +113,11 @@ def _held_out(log: ContractLog, evaluation: ContractEvaluation) -> tuple[pd.Data
     table = evaluation.rows[[*keys, "churned", "churn_probability"]]
     both = table.merge(known.drop(columns="churned", errors="ignore"), on=keys)
     return both[["churned", "churn_probability"]], both
+
+
+def _in_per_cent(attributes: pd.DataFrame) -> pd.DataFrame:
+    shares = [name for name in IN_PER_CENT if name in attributes]
+    return attributes.assign(**{name: (100.0 * attributes[name]).round(1) for name in shares})
 
 
 def _newcomers(served: FittedContracts) -> dict[str, pd.DataFrame]:

@@ -14,14 +14,14 @@ import pandas as pd
 from scipy.special import logit
 
 from guanxi.data.attributes import read_attributes
-from guanxi.data.contracts.log import ContractLog
+from guanxi.data.contracts.log import ContractLog, read_contracts
 from guanxi.data.one_customer import only_contracts, only_customer, similar_customers
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source, is_source
 from guanxi.data.transactions import TransactionLog, read_transactions
 from guanxi.errors import DataError, HistoryError, ParamsError
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._contract_log import contract_day, open_contracts
+from guanxi.jobs._contract_log import contract_day
 from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
 from guanxi.jobs.predict import _load_checked
 from guanxi.jobs.reporter import Reporter, reporter_of
@@ -221,8 +221,10 @@ def _(
 ) -> Story:
     from guanxi.pipeline.contracts import customers_to_score  # a second, which purchases do without
 
-    log = open_contracts(source, params, reporter)
+    log = read_contracts(source, params)
     try:
+        for finding in log.findings:
+            reporter.warn(str(finding))
         day = contract_day(log, params, reporter)
         own = only_contracts(log, customer_id)
         if not own.contracts.count().execute():

@@ -198,8 +198,9 @@ def _why(story: Story, t: Mapping[str, str]) -> Iterator[str]:
         log_odds=signed(story.log_odds),
         value=percent(_explained(story.scores), 1),
     )
-    if (story.slope, story.level) != (1.0, 0.0):
-        yield t["story_scale"].format(slope=number(story.slope, 3), level=signed(story.level, 3))
+    scale = {"slope": number(story.slope, 3), "level": signed(story.level, 3)}
+    if scale != {"slope": number(1.0, 3), "level": signed(0.0, 3)}:
+        yield t["story_scale" if story.contract is None else "story_month"].format(**scale)
 
 
 def _explained(scores: pd.Series[Any]) -> float:

@@ -118,6 +118,7 @@ def test_driver_effects_add_up(fitted: tuple[Subscriptions, FittedContracts]) ->
     scorer, features = fitted[1].scorer, fitted[1].features
     effects = scorer.driver_effects(features)
     assert effects.sum(axis=1).to_numpy() == pytest.approx(scorer.hazard.next(features), abs=1e-8)
+    assert effects["renewals"].mean() == pytest.approx(0.0, abs=1e-8)
 
 
 def test_equity_of_cohorts_adds_up(fitted: tuple[Subscriptions, FittedContracts]) -> None:

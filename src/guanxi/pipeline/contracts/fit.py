@@ -29,7 +29,7 @@ from guanxi.pipeline.contracts._opportunity_rows import OpportunityRows, usable_
 from guanxi.pipeline.contracts._trees import FittedTrees, fit_trees
 from guanxi.served.contracts.document import ContractLimits, ServedContracts
 from guanxi.served.contracts.hazard import BlendedHazard
-from guanxi.served.contracts.retention_hazard import RetentionHazard
+from guanxi.served.contracts.hazard_trees import RENEWALS
 from guanxi.served.contracts.scorer import NEXT, ContractScorer
 from guanxi.served.document_parts import Drivers, LifetimeValue
 
@@ -38,6 +38,7 @@ Floats = NDArray[np.float64]
 _CHUNK = 200_000
 _MOST_CUSTOMERS = 100_000  # to learn from
 _NEW_DAYS, _MOST_NEWCOMERS = 730, 5_000
+_MOST_TYPICAL = 5_000
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,9 @@ def fit_opportunities(
     settings = params.churn.lightgbm.model_dump()
     trees = fit_trees(rows, parts, choice, settings, params.seed)
     on_step("season and level")
-    level = _fit_level(rows, choice, trees)
-    usual = float(RetentionHazard(choice.retention).next(now).mean())
+    hazard = BlendedHazard(choice.retention, choice.regression, trees.model, trees.texts, rows.attributes)
+    level = _fit_level(rows, hazard)
+    by_tenure, _ = hazard.contributions(now.sample(min(_MOST_TYPICAL, len(now)), random_state=params.seed))
     model = ServedContracts(
         as_of=as_of.isoformat(),
         horizon_days=params.horizon_days,
@@ -184,7 +186,7 @@ def fit_opportunities(
         amounts=fit_amounts(rows),
         lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
         drivers=Drivers(params.drivers.top),
-        usual_log_odds=usual,
+        usual_log_odds=float(by_tenure[RENEWALS].mean()),
         typical_renewals=float(now["renewals"].median()),
         limits=ContractLimits(
             customers=int(rows.customers.max()) + 1,
@@ -220,10 +222,9 @@ def _newcomers(rows: OpportunityRows, now: pd.DataFrame) -> pd.DataFrame:
     return first.assign(periods_to_renewal=1.0).reset_index(drop=True)
 
 
-def _fit_level(rows: OpportunityRows, choice: HazardChoice, trees: FittedTrees) -> FittedLevel:
+def _fit_level(rows: OpportunityRows, hazard: BlendedHazard) -> FittedLevel:
     if not rows.dated():
         return FittedLevel(None, 0, np.zeros((0, 0)))
-    hazard = BlendedHazard(choice.retention, choice.regression, trees.model, trees.texts, rows.attributes)
     log_odds = np.concatenate(
         [hazard.next(rows.table.iloc[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
     )

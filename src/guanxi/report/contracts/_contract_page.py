@@ -52,6 +52,8 @@ class ContractReport:
         Features of these customers, in the same order.
     measured : str
         On which customers and days, in the language of the page.
+    by_opportunity : bool
+        Whether a row of ``held_out`` is a renewal opportunity, not a customer.
     metrics : pandas.DataFrame
         ``target, model, metric, value, lower, upper``.
     survival : pandas.DataFrame
@@ -86,6 +88,7 @@ class ContractReport:
     warnings: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     rejected: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
+    by_opportunity: bool = False
 
     @property
     def has_amounts(self) -> bool:
@@ -122,24 +125,20 @@ def _headline(content: ContractReport, t: dict[str, str]) -> Chapter:
     table, days = content.predictions, number(content.horizon_days)
     leaving = float(table["churn_probability"].sum())
     months = float(table["expected_remaining_months"].mean())
+    share = percent(leaving / max(1, len(table)))
     tiles = [
         Tile(t["customers"], number(len(table)), t["customers_note"].format(as_of=content.as_of)),
-        *_money_tiles(content, t),
-        Tile(
-            t["leavers"],
-            number(leaving),
-            t["leavers_note"].format(days=days, share=percent(leaving / max(1, len(table)))),
-        ),
-        *([] if content.has_amounts else [Tile(t["months"], number(months, 1), t["months_note"])]),
+        *(_value_tiles(content, t) if content.has_amounts else []),
+        Tile(t["leavers"], number(leaving), t["leavers_note"].format(days=days, share=share)),
+        *([_risk_tile(content, t)] if content.has_amounts else []),
+        Tile(t["months"], number(months, 1), t["months_note"]),
     ]
     return Chapter(
         "headline", t["headline"], [t["headline_text"].format(days=days)], content.warnings, tiles=tiles
     )
 
 
-def _money_tiles(content: ContractReport, t: dict[str, str]) -> list[Tile]:
-    if not content.has_amounts:
-        return []
+def _value_tiles(content: ContractReport, t: dict[str, str]) -> list[Tile]:
     days, table, total = number(content.horizon_days), content.predictions, content.total
     ends = {end: number(total[end]) for end in ("lower", "upper")}
     note = t["total_value_note"].format(days=days, level=percent(content.interval), **ends)
@@ -150,12 +149,18 @@ def _money_tiles(content: ContractReport, t: dict[str, str]) -> list[Tile]:
     ]
 
 
+def _risk_tile(content: ContractReport, t: dict[str, str]) -> Tile:
+    at_risk = float(content.predictions["value_at_risk"].sum())
+    note = t["value_at_risk_note"].format(days=number(content.horizon_days))
+    return Tile(t["value_at_risk"], number(at_risk), note)
+
+
 def _customers(content: ContractReport, by: str, t: dict[str, str], title: str) -> ShownTable:
     """List the customers with the highest values of a column."""
     table = content.predictions.dropna(subset=by)
     top = table.iloc[falling(table[by])[:_LISTED]]
     drivers = [drivers_in_words(row, content.language)[:MOST_DRIVERS] for row in top.to_dict("records")]
-    top = top.assign(drivers=pd.Series(drivers, top.index), churn=top["churn_probability"])
+    top = _in_months(top.assign(drivers=pd.Series(drivers, top.index), churn=top["churn_probability"]))
     money = ("monetary_value", "clv") if content.has_amounts else ()
     at_risk = ("value_at_risk",) if content.has_amounts else ()
     plan = ("plan",) if top["plan"].notna().any() else ()
@@ -170,6 +175,12 @@ def _customers(content: ContractReport, by: str, t: dict[str, str], title: str) 
     )
     headings = {name: t[name] for name in (*names, *(("drivers",) if any(drivers) else ()))}
     return ShownTable(title, top, headings, shares=("churn", "renewal_probability"))
+
+
+def _in_months(table: pd.DataFrame) -> pd.DataFrame:
+    """Round lifetimes to whole months."""
+    months = [name for name in ("expected_remaining_months", "expected_months") if name in table]
+    return table.assign(**{name: table[name].round() for name in months})
 
 
 def _value(content: ContractReport, t: dict[str, str]) -> Chapter:
@@ -192,7 +203,8 @@ def _at_risk(content: ContractReport, t: dict[str, str]) -> Chapter:
 def _why(content: ContractReport, t: dict[str, str]) -> Chapter:
     drawn = pictures._shap(content.explanation, content.language)
     groups = leavers_by_group(content.held_out, content.attributes, content.explanation, content.language)
-    headings = {name: t[name] for name in ("attribute", "group", "customers", "observed", "predicted")}
+    counted = _counted(content, t)
+    headings = {name: counted[name] for name in ("attribute", "group", "customers", "observed", "predicted")}
     note = t["groups_note"].format(measured=content.measured)
     shown = ShownTable(t["groups"], groups, headings, shares=("observed", "predicted"), note=note)
     return Chapter(
@@ -202,6 +214,11 @@ def _why(content: ContractReport, t: dict[str, str]) -> Chapter:
         pictures=[drawn] if drawn else [],
         tables=[shown] if len(groups) else [],
     )
+
+
+def _counted(content: ContractReport, t: dict[str, str]) -> dict[str, str]:
+    """Head the number of outcomes by what they are of."""
+    return t | {"customers": t["opportunity_count"]} if content.by_opportunity else t
 
 
 def _cohorts(content: ContractReport, t: dict[str, str]) -> Chapter:
@@ -229,7 +246,7 @@ def _cohorts(content: ContractReport, t: dict[str, str]) -> Chapter:
     equity = (
         content.equity.replace({"cohort": {"all": t["everyone"]}}) if len(content.equity) else content.equity
     )
-    shown = ShownTable(t["equity_table"], equity, headings, note=t["equity_note"])
+    shown = ShownTable(t["equity_table"], _in_months(equity), headings, note=t["equity_note"])
     return Chapter(
         "cohorts", t["cohorts"], [t["cohorts_intro"]], pictures=drawn, tables=[shown] if len(equity) else []
     )
@@ -242,7 +259,7 @@ def _newcomers(content: ContractReport, t: dict[str, str]) -> Chapter:
         headings["value"] = t["new_value"]
         if (table["acquisition_cost"] > 0).any():
             headings |= {name: t[name] for name in ("acquisition_cost", "value_after_acquisition")}
-        tables.append(ShownTable(t["new_by"].format(by=t[by]), table, headings))
+        tables.append(ShownTable(t["new_by"].format(by=t[by].lower()), _in_months(table), headings))
     return Chapter("new-customers", t["newcomers"], [t["newcomers_text"]], tables=tables)
 
 
@@ -253,11 +270,12 @@ def _trust(content: ContractReport, t: dict[str, str]) -> Chapter:
     ]
     if len(content.survival):
         words = _contract_pictures.figure_words(content.language)
+        unit = "days" if len(content.cohorts) else "renewals"
         gap = (content.survival["predicted"] - content.survival["observed"]).abs().max()
         caption = words["survival_text"].format(gap=number(100.0 * float(gap), 1))
         drawn.append(
             picture(
-                lambda: _contract_pictures.survival_calibration(content.survival, content.language),
+                lambda: _contract_pictures.survival_calibration(content.survival, unit, content.language),
                 "survival",
                 caption,
                 words,
@@ -269,7 +287,10 @@ def _trust(content: ContractReport, t: dict[str, str]) -> Chapter:
         [t["trust_text"].format(measured=content.measured)],
         [t["no_cause"]],
         drawn,
-        [measures_table(content.metrics, t, content.language), calibration_table(content.held_out, t)],
+        [
+            measures_table(content.metrics, t, content.language),
+            calibration_table(content.held_out, _counted(content, t)),
+        ],
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from guanxi.report import style
 from guanxi.report.words import words
-from guanxi.served.texts import Language, texts
+from guanxi.served.texts import Language, number, texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,13 +60,15 @@ def cohort_survival(cohorts: pd.DataFrame, language: Language) -> Figure:
     return drawing.figure
 
 
-def survival_calibration(survival: pd.DataFrame, language: Language) -> Figure:
+def survival_calibration(survival: pd.DataFrame, unit: str, language: Language) -> Figure:
     """Draw predicted against observed survival, by tenth of the prediction, at several times.
 
     Parameters
     ----------
     survival : pandas.DataFrame
         ``time, decile, customers, predicted, observed``.
+    unit : {"days", "renewals"}
+        Of the times.
     language : {"en", "zh"}
     """
     from matplotlib import colormaps
@@ -78,7 +80,8 @@ def survival_calibration(survival: pd.DataFrame, language: Language) -> Figure:
     shades = colormaps["viridis"](np.linspace(0.05, 0.8, len(times)))
     for time, shade in zip(times, shades, strict=True):
         rows = survival[survival["time"] == time]
-        axes.plot(rows["predicted"], rows["observed"], "o", color=shade, markersize=5, label=f"t = {time:,}")
+        label = t[f"after_{unit}"].format(time=number(float(time)))
+        axes.plot(rows["predicted"], rows["observed"], "o", color=shade, markersize=5, label=label)
     style._percent_axis(axes, lowest=float(survival[["predicted", "observed"]].to_numpy().min()))
     style._legend(axes, "upper left")
     return drawing.figure

@@ -169,7 +169,8 @@ class ServedContracts(WithAttributes):
     lifetime_value : LifetimeValue
     drivers : Drivers
     usual_log_odds : float
-        Mean log odds of the retention model over the customers of the training day.
+        Mean of what retention model, regression and trees make of the renewals of the training day's
+        customers.
     limits : ContractLimits
     warnings : tuple of str
     """

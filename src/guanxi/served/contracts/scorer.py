@@ -296,11 +296,17 @@ class ContractScorer:
 
         def describe(place: int, rows: Any) -> NDArray[Any]:
             name = names[place]
-            values = _codes(features[name].iloc[rows], attributes[name])
-            return describe_values(told.get(name, name), attributes[name], values, language)
+            attribute, values = attributes[name], _codes(features[name].iloc[rows], attributes[name])
+            if name in IN_PER_CENT:
+                values = np.round(100.0 * values, 1)
+                attribute = replace(attribute, typical=round(100.0 * attribute.typical, 1))
+            return describe_values(told.get(name, name), attribute, values, language)
 
         return driver_columns(effects.to_numpy(), names, top, describe)
 
+
+#: Features that are shares, told in per cent.
+IN_PER_CENT = ("last_change",)
 
 _MOST_RENEWALS = 1_000_000
 _TEXTS = __package__.rpartition(".")[0]
