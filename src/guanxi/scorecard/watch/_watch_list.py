@@ -167,7 +167,7 @@ def _last_purchases(customers: pd.DataFrame) -> list[str | None]:
     silence = (customers["T"] - customers["recency"]).round()
     days = pd.to_datetime(customers["as_of"]) - pd.to_timedelta(silence, unit="D")
     told = np.datetime_as_string(days.to_numpy().astype("datetime64[D]"))
-    return list(np.where(days.isna(), None, told.astype(object)))
+    return [None if missing else str(day) for day, missing in zip(told, days.isna(), strict=True)]
 
 
 def _since(listed: pd.DataFrame, cards: Mapping[date, pd.DataFrame], direction: Floats) -> list[str | None]:

@@ -12,7 +12,7 @@ from guanxi.report.chapters import ShownTable
 from guanxi.scorecard.watch._movements import Movements
 from guanxi.scorecard.watch._score_changes import REASONS
 from guanxi.scorecard.watch._watch_list import MOVEMENTS
-from guanxi.served.texts import Language, texts
+from guanxi.served.texts import MISSING, Language, signed, texts
 
 _SHARES = (
     "share_as_far", "fall_probability", "rise_probability", "churn_probability", "probability",
@@ -68,7 +68,8 @@ def _watch_lists(found: Movements, language: Language) -> list[ShownTable]:
             chapter_words(language)["between"].join(str(each) for each in row if each is not None)
             for row in reasons.to_numpy(dtype=object)
         ]
-        rows = rows.assign(why=why, change=rows["change"].round(1))
+        change = [MISSING if pd.isna(each) else signed(each, 1) for each in rows["change"]]
+        rows = rows.assign(why=why, change=change)
         shown.append(_table(movement, rows, _LISTS[movement], language, most=_LISTED))
     return [table for table in shown if len(table.table)]
 
