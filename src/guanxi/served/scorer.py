@@ -162,8 +162,11 @@ class Scorer:
             factor = amount_factor(self.model.intensity, as_of or self.model.as_of, horizon_days)
             return np.log(np.maximum(factor * self._expected_spend(features), LEAST))
         if target == "churn":
-            (x, t_x, T), inverse = _histories(features)
-            return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
+            histories, inverse = _histories(features)
+            churn: Floats = _once(
+                features, ("churn", days), lambda: self._churn.log_odds_no_purchase(*histories, days)[inverse]
+            )
+            return churn
         return np.log(np.maximum(self._expected_purchases(features, days), LEAST))
 
     def corrected(
