@@ -265,7 +265,7 @@ class BetaGeometricProcess(PurchaseProcess):
         weights = self.hidden_weights(params, x, t_x, T)
         pairs, places = _pairs(params, x, T, horizon)
         r, alpha, a, b, x, T, horizon = pairs
-        columns = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
+        a, survived, ratio = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
         total = np.zeros(len(places))
         for j, weight in enumerate(weights):
             likely = weight > _LEAST_WEIGHT
@@ -273,7 +273,7 @@ class BetaGeometricProcess(PurchaseProcess):
             asked[places[likely]] = True
             expected = np.zeros(len(x))
             expected[asked] = _beta_geometric.expected_purchases_alive(
-                (r + k * x + j)[asked], *(column[asked] for column in columns), k, j
+                (r + k * x + j)[asked], a[asked], survived[asked], ratio[asked], k, j
             )
             total[likely] += weight[likely] * expected[places[likely]]
         return total
