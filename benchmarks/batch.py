@@ -1,21 +1,27 @@
 """Batch scoring of a simulated customer base: `guanxi predict` against a straightforward script.
 
-python benchmarks/batch.py [customers] [customers of the large base]
+python benchmarks/batch.py [--customers N] [--large N] [--before CHECKOUT] [--model FOLDER]
 
 Both score the same transactions with the same fitted models, in separate processes, imports and reading
 included. The script is benchmarks/straightforward.py. Numbers that both produce must agree; guanxi also
-produces intervals, dates and texts. The large base is scored by guanxi alone, to measure its memory.
+produces intervals, dates and texts. With drivers the script simulates the intervals of each hundredth
+customer, and the seconds that all would take are added. The large base is scored by guanxi alone, to measure
+its memory. With --before an earlier checkout scores too, with the same parameters and trees and its own code,
+and the tables are compared. Without --model one is trained first, by BG/NBD, which lifetimes has too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,32 +42,63 @@ SAME = [
 
 
 def main() -> None:
-    customers, large = (int(given) for given in (*sys.argv[1:], *("1000000", "5000000")[len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--large", type=int, default=0)
+    parser.add_argument("--before", type=Path)
+    parser.add_argument("--model", type=Path)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate(folder / "base.parquet", customers)
-        simulate(folder / "training.parquet", TRAINED_ON)
-        guanxi(folder, "train", "training.parquet")
-        # Training fits two models; the twin has the earlier cutoff.
-        model = max((folder / "mlruns").rglob("model.json"), key=fitted_at).parent
-        rows = []
+        folder, rows = Path(name), []
+        simulate(folder / "base.parquet", given.customers)
+        model = with_code(given.model or trained(folder), HERE.parent, folder / "now")
+        before = with_code(model, given.before, folder / "before") if given.before else None
         for drivers in (0, DRIVERS):
-            script = [sys.executable, HERE / "straightforward.py", "base.parquet", model, "script.parquet"]
-            rows.append(measured("straightforward", drivers, customers, [*script, drivers], folder))
-            rows.append(measured("guanxi", drivers, customers, predict("base.parquet", drivers), folder))
+            script = [sys.executable, HERE / "straightforward.py", "base.parquet", model / "artifacts"]
+            command = [*script, "script.parquet", drivers]
+            rows.append(measured("straightforward", drivers, given.customers, command, folder))
+            now = predict("base.parquet", model, drivers)
+            rows.append(measured("guanxi", drivers, given.customers, now, folder))
             rows[-1]["times_faster"] = round(rows[-2]["seconds"] / rows[-1]["seconds"], 2)
             compare(folder)
-        if large:
-            simulate(folder / "large.parquet", large)
-            rows.append(measured("guanxi", DRIVERS, large, predict("large.parquet", DRIVERS), folder))
+            if before:
+                now = predict("base.parquet", before, drivers, "before.parquet")
+                earlier = measured("before", drivers, given.customers, now, folder, given.before)
+                rows[-1]["times_faster_than_before"] = round(earlier["seconds"] / rows[-1]["seconds"], 2)
+                rows.append(earlier)
+                print("largest difference from before:", difference(folder), flush=True)
+        if given.large:
+            simulate(folder / "large.parquet", given.large)
+            now = predict("large.parquet", model, DRIVERS)
+            rows.append(measured("guanxi", DRIVERS, given.large, now, folder))
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
     result = {"cores": os.cpu_count(), "python": sys.version.split()[0], "rows": rows}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
+def trained(folder: Path) -> Path:
+    """Train a model, and return its folder."""
+    simulate(folder / "training.parquet", TRAINED_ON)
+    guanxi(folder, "train", "training.parquet", "--set", "clv.model=bg_nbd")
+    # Training fits two models; the twin has the earlier cutoff.
+    return max((folder / "mlruns").rglob("model.json"), key=fitted_at).parents[1]
+
+
 def fitted_at(document: Path) -> str:
     return str(json.loads(document.read_text(encoding="utf-8"))["as_of"])
+
+
+def with_code(model: Path, checkout: Path, folder: Path) -> Path:
+    """Copy a model, with the code that a checkout gives its own."""
+    shutil.copytree(model, folder)
+    code = "from guanxi.registry._bundle import served_code; print(served_code())"
+    environment = os.environ | {"PYTHONPATH": str(checkout.resolve() / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    (folder / "guanxi_model.py").write_text(done.stdout, encoding="utf-8")
+    return folder
 
 
 def simulate(path: Path, customers: int) -> None:
@@ -79,8 +116,8 @@ def simulate(path: Path, customers: int) -> None:
         writer.close()
 
 
-def predict(source: str, drivers: int) -> list[object]:
-    command = [sys.executable, "-m", "guanxi", "predict", source, "-o", "scores.parquet"]
+def predict(source: str, model: Path, drivers: int, output: str = "scores.parquet") -> list[object]:
+    command = [sys.executable, "-m", "guanxi", "predict", source, "-o", output, "--model", model]
     return [*command, "--drivers", drivers]
 
 
@@ -89,11 +126,15 @@ def guanxi(folder: Path, *arguments: str) -> None:
 
 
 def measured(
-    name: str, drivers: int, customers: int, command: list[object], folder: Path
-) -> dict[str, object]:
+    name: str, drivers: int, customers: int, command: list[object], folder: Path, checkout: Path = HERE.parent
+) -> dict[str, Any]:
     """Seconds, customers per second, and peak memory of a process and its children."""
+    environment = os.environ | {"PYTHONPATH": str(checkout.resolve() / "src")}
     begin = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], cwd=folder)
+    with open(folder / "output.txt", "w") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=folder, env=environment, stdout=output
+        )
     peak, status = 0, 0
     while True:
         done, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -101,10 +142,14 @@ def measured(
             break
         peak = max(peak, memory_of(process.pid))
         time.sleep(0.05)
-    seconds = time.perf_counter() - begin
+    seconds, also = time.perf_counter() - begin, {}
+    last = (folder / "output.txt").read_text(encoding="utf-8").splitlines()[-1:]
+    if last and last[0].startswith("{"):  # what the script would have taken besides
+        also = json.loads(last[0])
+        seconds += also["extrapolated_seconds"]
     if status:
         raise SystemExit(f"{name} failed: {command}")
-    return {
+    row = {
         "who": name,
         "customers": customers,
         "drivers": drivers,
@@ -112,7 +157,10 @@ def measured(
         "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "customers_per_second": round(customers / seconds),
         "peak_memory_gib": round(peak / 2**30, 2),
+        **also,
     }
+    print(row, flush=True)
+    return row
 
 
 def memory_of(process: int) -> int:
@@ -134,6 +182,19 @@ def compare(folder: Path) -> None:
     )
     for name in SAME:
         np.testing.assert_allclose(own[name], script[name], rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+def difference(folder: Path) -> float:
+    """Largest difference of the numbers of both checkouts, relative to those above 1; texts must be equal."""
+    before, now = (
+        pd.read_parquet(folder / name).drop(columns="model_version")
+        for name in ("before.parquet", "scores.parquet")
+    )
+    numbers = [name for name in now if now[name].dtype.kind == "f"]
+    pd.testing.assert_frame_equal(before.drop(columns=numbers), now.drop(columns=numbers))
+    gaps = (before[numbers] - now[numbers]).abs() / before[numbers].abs().clip(lower=1.0)
+    assert (before[numbers].isna() == now[numbers].isna()).all(axis=None)
+    return float(gaps.max().max())
 
 
 if __name__ == "__main__":

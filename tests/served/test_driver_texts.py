@@ -88,6 +88,24 @@ def test_texts_of_a_row_do_not_depend_on_other_rows(language):
     assert _driver_texts(table.head(0), drivers[:0], language).tolist() == []
 
 
+def test_texts_of_many_rows_are_those_of_few():
+    random = np.random.default_rng(4)
+    rows = 5000
+    table = pd.DataFrame(
+        {name: random.choice([own, 0.0, 123456.5, np.nan], rows) for name, own in CUSTOMER.items()}
+    )
+    drivers = np.repeat([*_SENTENCES, "shoe_size"], rows // len(_SENTENCES) + 1)[:rows].astype(object)
+    together = _driver_texts(table, drivers, "en")
+    assert together.dtype == "str"
+    parts = [_driver_texts(table.iloc[[row]], drivers[[row]], "en")[0] for row in range(0, rows, 40)]
+    assert together[::40].tolist() == parts
+    one = _driver_texts(table, np.full(rows, "recent_spend", dtype=object), "en")
+    assert (
+        one[:900].tolist()
+        == _driver_texts(table.head(900), np.full(900, "recent_spend", dtype=object), "en").tolist()
+    )
+
+
 def test_there_is_no_negative_zero():
     table = pd.DataFrame([CUSTOMER | {"margin_share": share} for share in (-0.0, 0.0)])
     texts = _driver_texts(table, np.array(["margin"] * 2, dtype=object), "en")

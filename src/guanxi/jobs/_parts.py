@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from guanxi.data.sinks import files
-from guanxi.data.sinks.output_location import OutputLocation
+from guanxi.data.sinks.output_location import OutputLocation, repeating_columns
 from guanxi.data.sinks.own_files import PARTS, PLAN, check_no_link, remove_own
 from guanxi.errors import OutputError, ParamsError
 from guanxi.jobs.reporter import Reporter
@@ -108,7 +108,12 @@ class PartFolder:
     def write(self, number: int, table: Any) -> None:
         """Write a part, whole or not at all."""
         path = self._part(number)
-        files.write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+        files.write_atomically(
+            path,
+            lambda temporary: pq.write_table(
+                table, temporary, use_dictionary=repeating_columns(table.schema)
+            ),
+        )
         self._digests[path.name] = _digest(path)
         with (self.path / _DIGESTS).open("a", encoding="utf-8") as file:
             file.write(f"{path.name} {self._digests[path.name]}\n")

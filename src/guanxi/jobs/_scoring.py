@@ -30,7 +30,7 @@ from guanxi.registry.direct import load_directly
 from guanxi.registry.loaded_model import LoadedModel, load_model
 
 _WHOLE_NUMBERS, _DAYS = ("horizon_days",), ("as_of", "next_purchase_date")
-_MOST_PROCESSES, _CUSTOMERS_EACH = 3, 200_000
+_MOST_PROCESSES, _CUSTOMERS_EACH = 3, 400_000
 
 
 @dataclass(frozen=True)

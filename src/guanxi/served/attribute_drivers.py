@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .document_parts import Attribute
 from .ordering import falling
-from .text_columns import gathered, taken
+from .text_columns import as_column, gathered, taken
 from .texts import five_digits, texts
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ def driver_columns(
         places = np.unique(chosen[chosen >= 0])
         rows = {int(place): np.flatnonzero(chosen == place) for place in places}
         columns |= {
-            f"driver_{rank + 1}": taken(names, chosen),
+            f"driver_{rank + 1}": as_column(taken(names, chosen)),
             f"driver_{rank + 1}_effect": effect,
             f"driver_{rank + 1}_text": gathered(
                 rows_count, [(each, describe(place, each)) for place, each in rows.items()]

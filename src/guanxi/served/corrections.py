@@ -135,7 +135,8 @@ class Correction:
         total = np.zeros((len(self.features) + 1, len(features)))  # a feature is read as a whole
         for places, (weight, member) in zip(self._places, self._members, strict=True):
             for place, contribution in zip(places, member.contributions(features).T, strict=True):
-                total[place] += weight * contribution
+                if contribution.any():  # few features are used
+                    total[place] += weight * contribution
         return total.T
 
 

@@ -163,7 +163,8 @@ class Scorer:
             return np.log(np.maximum(factor * self._expected_spend(features), LEAST))
         if target == "churn":
             (x, t_x, T), inverse = _histories(features)
-            return self._churn.log_odds_no_purchase(x, t_x, T, days)[inverse]
+            odds = _once(features, ("churn", days), lambda: self._churn.log_odds_no_purchase(x, t_x, T, days))
+            return np.asarray(odds[inverse])
         return np.log(np.maximum(self._expected_purchases(features, days), LEAST))
 
     def corrected(
@@ -259,8 +260,8 @@ class Scorer:
 
     def _expected_purchases(self, features: Features, days: float) -> Floats:
         """Purchases that the value model alone expects within a business time, shape (n,)."""
-        histories, inverse = _histories(features)
-        until = _once(features, "until", lambda: self._counts.purchases_until(*histories))
+        (x, t_x, T), inverse = _histories(features)
+        until = _once(features, "until", lambda: self._counts.purchases_until(x, t_x, T))
         found: Floats = _once(features, ("until", days), lambda: until(days)[inverse])
         return found
 

@@ -75,8 +75,12 @@ def gathered(size: int, parts: Sequence[tuple[NDArray[np.intp], Texts]]) -> Text
         texts if _is_arrow(texts) else pa.array(np.broadcast_to(texts, len(rows)), "string")
         for rows, texts in parts
     ]
-    column = pa.concat_arrays([pa.array([], "string"), *every]).take(pa.array(places, mask=~known))
-    return pd.array(column, dtype="str")
+    return as_column(pa.concat_arrays([pa.array([], "string"), *every]).take(pa.array(places, mask=~known)))
+
+
+def as_column(texts: Texts) -> Any:
+    """Texts as pandas stores them."""
+    return pd.array(texts, dtype="str") if _is_arrow(texts) else texts
 
 
 @cache

@@ -21,6 +21,7 @@ from guanxi.data.sources.redaction import redact
 from guanxi.errors import OutputError, ParamsError
 
 FOLDER_MANIFEST = "_manifest.json"
+_WHOLE_DAYS = ("frequency", "recency", "T")
 
 
 class OutputLocation(Protocol):
@@ -179,8 +180,16 @@ def _manifest_text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
 
 
+def repeating_columns(schema: pa.Schema) -> list[str]:
+    """Columns to store by dictionary: for numbers that hardly repeat one takes time and no less room."""
+    return [
+        field.name for field in schema if field.name in _WHOLE_DAYS or not pa.types.is_floating(field.type)
+    ]
+
+
 def _join_parquet(parts: Sequence[Path], path: Path) -> None:
-    with pq.ParquetWriter(path, pq.read_schema(parts[0])) as writer:
+    schema = pq.read_schema(parts[0])
+    with pq.ParquetWriter(path, schema, use_dictionary=repeating_columns(schema)) as writer:
         for part in parts:
             writer.write_table(pq.read_table(part))
 

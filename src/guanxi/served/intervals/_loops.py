@@ -41,6 +41,31 @@ def add_weighted(total: Floats, part: Floats, places: Any, weight: Floats) -> No
 
 
 @_compiled
+def counts_under_dropout(
+    first: int, step: int, most: int, shape: Floats, ratio: Floats, a: float, survived: Floats
+) -> Floats:
+    """Distribution of 0 ... ``most`` purchases given alive, shape (n, most + 1), of a beta-geometric process.
+
+    The n-th purchase is the event ``first + (n - 1) step`` of a negative binomial number, of shape and ratio,
+    whose probability of none must not underflow.
+    """
+    result = np.empty((len(shape), most + 1))
+    for row in range(len(shape)):
+        z = ratio[row] / (1.0 + ratio[row])
+        probability, rest = np.exp(-shape[row] * np.log1p(ratio[row])), 1.0
+        still, before, count, wanted = 1.0, 1.0, 0, first
+        for events in range(first + step * most + 1):
+            if events == wanted:
+                some = max(rest, 0.0) * still
+                still *= (survived[row] + count) / (a + survived[row] + count)
+                result[row, count] = max(before - some, 0.0)
+                before, count, wanted = some, count + 1, wanted + step
+            rest -= probability
+            probability *= z * (shape[row] + events) / (events + 1.0)
+    return result
+
+
+@_compiled
 def tilted(counts: Floats, probabilities: Floats, none: Floats, mean: Floats, bounded: bool) -> Floats:
     """As :func:`._exponential_tilting.tilted`."""
     rows, size = probabilities.shape[0], probabilities.shape[1] - 1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..numerics import FIXED, _gauss_legendre, distinct_rows, parameter_points
-from ..purchases.process import Floats, Params, PurchaseProcess, add_weighted, broadcast_floats
+from ..purchases.process import Floats, Params, PurchaseProcess, broadcast_floats
 from ..spend import SpendProcess
 from ._exponential_tilting import tilted
 from ._many_rows import Loops, loops_for
@@ -210,11 +210,10 @@ def _mixture(
                 total += found / len(points)
         return np.asarray(total[inverse] / len(members))
     alive, places = distinct_rows((x, T))
-    add = loops.add_weighted if loops else add_weighted
     for points in members:
         for process, params in points:
             found = process.count_distribution_of_distinct(
-                params, (x, t_x, T), (alive[0], alive[1]), places, horizon, most, add
+                params, (x, t_x, T), (alive[0], alive[1]), places, horizon, most, loops
             )
             total += found / len(points)
     total /= len(members)

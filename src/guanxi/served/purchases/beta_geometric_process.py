@@ -17,6 +17,7 @@ and p is Beta(a, b + x) (MBG: b + x + 1), independently; for k > 1 this is a mix
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -200,11 +201,17 @@ class BetaGeometricProcess(PurchaseProcess):
         return [np.exp(log_weight) for _, log_weight, _ in self._hidden(params, x, t_x, T)]
 
     def count_distributions_alive(
-        self, params: Params, x: Floats, T: Floats, horizon: float, most: int
+        self, params: Params, x: Floats, T: Floats, horizon: float, most: int, loops: Any = None
     ) -> list[Floats]:
         """Distribution for each number of events since the last purchase."""
-        k, r, alpha, _, _ = _unpack(params)
+        k, r, alpha, a, b = _unpack(params)
         ratio = horizon / (alpha + T)
+        if loops and ((r + k * x + k) * np.log1p(ratio)).max() < _LARGEST_EXPONENT:
+            survived = b + x + self.first
+            return [
+                loops.counts_under_dropout(k - j, k, most, r + k * x + j, ratio, a, survived)
+                for j in range(k)
+            ]
         wanted = np.arange(1, most + 2) * k
         return [self._thinned(params, x, _at_least(wanted - j, r + k * x + j, ratio)) for j in range(k)]
 
@@ -258,7 +265,7 @@ class BetaGeometricProcess(PurchaseProcess):
         weights = self.hidden_weights(params, x, t_x, T)
         pairs, places = _pairs(params, x, T, horizon)
         r, alpha, a, b, x, T, horizon = pairs
-        columns = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
+        a, survived, ratio = broadcast_floats(a + more_dropout, b + x + self.first, horizon / (alpha + T))
         total = np.zeros(len(places))
         for j, weight in enumerate(weights):
             likely = weight > _LEAST_WEIGHT
@@ -266,7 +273,7 @@ class BetaGeometricProcess(PurchaseProcess):
             asked[places[likely]] = True
             expected = np.zeros(len(x))
             expected[asked] = _beta_geometric.expected_purchases_alive(
-                (r + k * x + j)[asked], *(column[asked] for column in columns), k, j
+                (r + k * x + j)[asked], a[asked], survived[asked], ratio[asked], k, j
             )
             total[likely] += weight[likely] * expected[places[likely]]
         return total

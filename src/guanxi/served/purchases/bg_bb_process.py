@@ -11,12 +11,13 @@ All sums have positive terms only, so that nothing cancels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln
 
-from .process import AddWeighted, Floats, Params, PurchaseProcess, add_weighted, broadcast_floats
+from .process import Floats, Params, PurchaseProcess, broadcast_floats
 
 Integers = NDArray[np.int64]
 
@@ -224,7 +225,7 @@ class _BgBb(PurchaseProcess):
         places: NDArray[np.int64],
         horizon: float,
         most: int,
-        add: AddWeighted = add_weighted,
+        loops: Any = None,
     ) -> Floats:
         """Each history for itself: the recency bounds the purchases that count."""
         alive = self.probability_alive(params, *history)

@@ -21,12 +21,6 @@ Floats = NDArray[np.float64]
 Params = Mapping[str, Any]
 
 _DISCOUNT_PANELS, _DISCOUNT_NODES = 4, 12
-AddWeighted = Callable[[Floats, Floats, NDArray[np.int64], Floats], None]
-
-
-def add_weighted(total: Floats, part: Floats, places: NDArray[np.int64], weight: Floats) -> None:
-    """Add ``part[places] * weight[:, None]`` to ``total``."""
-    total += part[places] * weight[:, None]
 
 
 class PurchaseProcess:
@@ -154,7 +148,7 @@ class PurchaseProcess:
         places: NDArray[np.int64],
         horizon: float,
         most: int,
-        add: AddWeighted = add_weighted,
+        loops: Any = None,
     ) -> Floats:
         """Count distribution as of :meth:`count_distribution`, for many histories.
 
@@ -168,15 +162,18 @@ class PurchaseProcess:
             The pairs of x and T.
         places : array of int, shape (n,)
             Pair of each history.
-        add : callable
-            :func:`add_weighted`, or as fast a one as there is.
+        loops : module, optional
+            Compiled loops: :mod:`guanxi.served.intervals._loops`.
         """
         alive = self.probability_alive(params, *history)
         weights = self.hidden_weights(params, *history)
-        parts = self.count_distributions_alive(params, *distinct, horizon, most)
+        parts = self.count_distributions_alive(params, *distinct, horizon, most, loops)
         counts = np.zeros((len(places), most + 1))
         for weight, part in zip(weights, parts, strict=True):
-            add(counts, part, places, alive * weight)
+            if loops:
+                loops.add_weighted(counts, part, places, alive * weight)
+            else:
+                counts += part[places] * (alive * weight)[:, None]
         counts[:, 0] += 1.0 - alive
         return counts
 
@@ -185,7 +182,7 @@ class PurchaseProcess:
         return [np.ones(len(x))]
 
     def count_distributions_alive(
-        self, params: Params, x: Floats, T: Floats, horizon: float, most: int
+        self, params: Params, x: Floats, T: Floats, horizon: float, most: int, loops: Any = None
     ) -> list[Floats]:
         """Distribution as of :meth:`count_distribution_alive`, for each number of hidden events."""
         return [self.count_distribution_alive(params, x, np.zeros(len(x)), T, horizon, most)]

@@ -102,17 +102,16 @@ class Trees:
         if 0 < n < _MANY_ROWS:
             each = [booster.predict(matrix, pred_contrib=True) for booster in self._load()]
             return np.asarray(np.mean(each, axis=0), dtype=np.float64)
-        return self._with_mean(self._large.values(matrix).T)
+        return self._with_mean(np.vstack([self._large.values(matrix).T, np.empty((1, n))]))
 
     def contributions_coded(self, rows: int, codes: CodesOf, features: int) -> Floats:
         """SHAP values as of :meth:`contributions`, from the codes of the features of small trees."""
-        return self._with_mean(self._small.effects(rows, codes, features))
+        return self._with_mean(self._small.effects(rows, codes, features + 1))
 
     def _with_mean(self, effects: Floats) -> Floats:
-        total = np.empty((len(effects) + 1, effects.shape[1]))
-        np.divide(effects, len(self._texts), out=total[:-1])
-        total[-1] = self._mean / len(self._texts)
-        return total.T
+        """Write the mean into the last row; return rows of means over the boosters."""
+        effects[-1] = self._mean
+        return (effects / len(self._texts) if len(self._texts) > 1 else effects).T
 
     @cached_property
     def _small(self) -> SmallTrees:
