@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Run in tests of their own, or in need of Airflow.
 ELSEWHERE = {"start.md", "serving.md", "spark.md", "scheduling.md"}
-SLOW = {"README.md", "python.md", "profit.md", "uplift.md", "model.md"}
+SLOW = {"README.md", "python.md", "uplift.md"}
+WITH_CHAMPION = {"compare.md", "profit.md", "model.md"}  # slow, too
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -77,9 +78,7 @@ def run(page: Path, given: dict[str, Any]) -> None:
 
 def with_python(slow: bool) -> list[Path]:
     known = [page for page in PAGES if page.name not in ELSEWHERE and blocks(page, "python")]
-    return [
-        page for page in known if (page.name in SLOW) is slow and page.name not in ("model.md", "profit.md")
-    ]
+    return [page for page in known if (page.name in SLOW) is slow and page.name not in WITH_CHAMPION]
 
 
 @pytest.mark.parametrize("page", with_python(slow=False), ids=lambda page: page.name)
@@ -98,6 +97,7 @@ def test_python_that_trains_runs_as_printed(page, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_python_that_uses_a_champion_runs_as_printed(first_run, monkeypatch):
     monkeypatch.chdir(first_run.folder)
+    run(ROOT / "docs" / "compare.md", {})
     run(ROOT / "docs" / "profit.md", {})
     guanxi.datasets.load_cdnow_sample().to_csv("sales.csv", index=False)
     page = ROOT / "docs" / "model.md"

@@ -43,6 +43,7 @@ def test_another_language_and_currency(there: Path, tmp_path: Path, command: Any
     assert "purchases expected" not in html
 
 
+@pytest.mark.slow
 def test_other_costs_and_another_playbook(there: Path, tmp_path: Path) -> None:
     rule = {"when": {}, "action": "Send a letter of thanks", "channel": "letter", "cost": 2.5}
     action = {"action": "call", "channel": "phone", "cost": 5, "save_rate": 0.2}
@@ -77,6 +78,7 @@ def test_only_pages_are_written(there: Path) -> None:
         guanxi.report(there, "page.pdf")
 
 
+@pytest.mark.slow
 def test_tables_from_python_have_to_be_given_again(there: Path, tmp_path: Path) -> None:
     shutil.copytree(there / "page", tmp_path / "page")
     path = tmp_path / "page" / "page.json"
@@ -86,4 +88,4 @@ def test_tables_from_python_have_to_be_given_again(there: Path, tmp_path: Path) 
         guanxi.report(tmp_path)
     table = guanxi.datasets.load_cdnow_sample()
     assert isinstance(table, pd.DataFrame)
-    assert guanxi.report(tmp_path, source=table).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert guanxi.report(tmp_path, source=table).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from guanxi.data.attributes import read_labelled
 from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
@@ -42,7 +44,7 @@ def _labels(source: Source, params: Params, reporter: Reporter) -> tuple[Usabili
         customers = read_labelled(source, columns["customer_id"], columns["churned"], params.data)
         label = customers.label
         assert label is not None  # it was read with one
-        leaks = find_leaks(customers.attributes, label.to_numpy(dtype=float), params.seed)
+        leaks = find_leaks(customers.attributes, np.asarray(label, dtype=np.float64), params.seed)
     left = int(label.sum())
     facts = [
         ("source", customers.source),

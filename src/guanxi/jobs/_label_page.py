@@ -18,7 +18,7 @@ from guanxi.served.texts import Language, number, texts
 def label_record(training: LabelTraining, scores: pd.DataFrame) -> PageRecord:
     """Keep what the page shows of a training, with the scores of the models that had not seen a customer."""
     fitted = training.fitted
-    spoken = [name for name in scores if name.startswith("driver_") and name.endswith("_text")]
+    spoken = [name for name in map(str, scores) if name.startswith("driver_") and name.endswith("_text")]
     return PageRecord(
         task="labels",
         params=training.params,

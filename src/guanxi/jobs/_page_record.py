@@ -122,7 +122,7 @@ def effects_table(explanation: Any) -> pd.DataFrame:
     return pd.concat([effects, values.infer_objects()], axis=1)
 
 
-def effects_of(table: pd.DataFrame) -> ChurnEffects:
+def effects_of(table: pd.DataFrame) -> Any:
     """Return the effects of :func:`effects_table`.
 
     Examples
@@ -131,7 +131,8 @@ def effects_of(table: pd.DataFrame) -> ChurnEffects:
     >>> effects_of(effects_table(given)).feature_names
     ['T']
     """
-    names = [name.removeprefix("effect ") for name in table if name.startswith("effect ")]
+    columns = map(str, table.columns)
+    names = [name.removeprefix("effect ") for name in columns if name.startswith("effect ")]
     data = table[[f"value {name}" for name in names]]
     return ChurnEffects(
         values=table[[f"effect {name}" for name in names]].to_numpy(),

@@ -155,6 +155,7 @@ def summary_text(result: ContractRun, source: str, flags: str = "") -> str:
         str(folder / "report.html"): "the report page",
         str(folder / "metrics.json"): "the numbers above, and more",
         str(folder / "rejected.parquet"): "lines that were not used, and why",
+        f"{folder / 'page'}/": "what guanxi report makes the page from again",
     }
     if training.champion is not None:
         shown[f"{export_folder('contracts')}/"] = "the champion as an MLflow model folder"

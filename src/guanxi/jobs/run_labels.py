@@ -131,6 +131,7 @@ def summary_text(result: LabelRun) -> str:
         ): "one row per customer, predicted by a model that had not seen it",
         str(folder / "report.html"): "the report page",
         str(folder / "metrics.json"): "the numbers above, and more",
+        f"{folder / 'page'}/": "what guanxi report makes the page from again",
     }
     if training.champion is not None:
         shown[f"{export_folder('labels')}/"] = "the champion as an MLflow model folder"

@@ -95,6 +95,7 @@ def _files(result: RunResult) -> list[str]:
         str(result.folder / "report.html"): "the report page",
         str(result.folder / "metrics.json"): "the numbers above, and more",
         str(result.folder / "rejected.parquet"): "lines that were not used, and why",
+        f"{result.folder / 'page'}/": "what guanxi report makes the page from again",
     }
     if result.training.champion is not None:
         files[f"{result.export}/"] = "the champion as an MLflow model folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ def log_backtest(
         for cutoff in cutoffs:
             rows = own[own["cutoff"] == cutoff]
             letters = {} if graded is None else _by_target(graded[graded["cutoff"] == cutoff], "grade")
-            points = {target: GRADE_POINTS[letter] for target, letter in letters.items()}
+            points = {str(target): GRADE_POINTS[letter] for target, letter in letters.items()}
             told = {f"guanxi.grade.{target}": letter for target, letter in letters.items()}
             with open_run(store, {"guanxi.cutoff": str(cutoff), **told}, str(cutoff), run_id) as child:
                 given = {"as_of": cutoff, "horizon_days": days}
@@ -64,7 +65,7 @@ def _by_target(rows: pd.DataFrame, column: str) -> dict[str, str]:
     return dict(zip(rows["target"], rows[column], strict=True))
 
 
-def _grade_metrics(points: Mapping[str, float]) -> dict[str, float]:
+def _grade_metrics(points: Mapping[Any, float]) -> dict[str, float]:
     return {f"grade_{target}": float(value) for target, value in points.items()}
 
 
@@ -74,5 +75,8 @@ def _log_dataset(store: Store, run_id: str, record: TrainingRecord) -> None:
     from mlflow.data.meta_dataset import MetaDataset
 
     source = CodeDatasetSource(tags={"source": record.source})
-    data = MetaDataset(source, name=record.source[-100:], digest=record.data_digest)
+    # MLflow makes it so itself, though its class leaves the profile abstract.
+    data = MetaDataset(  # type: ignore[abstract]
+        source, name=record.source[-100:], digest=record.data_digest
+    )
     _log_input(store, run_id, data, "backtest")

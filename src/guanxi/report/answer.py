@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 _TOP = 0.1
+_LEAST_SHARE = 0.05  # of the customers; what moves fewer is no main reason
 _NAMED, _REASONS, _ACTIONS = 5, 3, 3
 
 
@@ -241,6 +242,7 @@ def _reasons(customers: pd.DataFrame) -> list[tuple[str, float]]:
         return []
     every = pd.concat(parts)
     towards = every[every["effect"] > 0].groupby("driver")["effect"].agg(["sum", "size"])
+    towards = towards[towards["size"] >= _LEAST_SHARE * len(customers)]
     strongest = towards.iloc[falling(towards["sum"])[: _REASONS + len(OF_SILENCE)]]
     return [(str(name), row["size"] / len(customers)) for name, row in strongest.iterrows()]
 

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .document_parts import Language
 from .trees._nodes import Coder, Codes
 
 Floats = NDArray[np.float64]
 
-LANGUAGES = ("en", "zh")
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 MOST_DRIVERS = 20
 MOST_HORIZON_DAYS = 3650
 LAST_YEAR = 2250  # the end of the longest horizon is still a pandas date

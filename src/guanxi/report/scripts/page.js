@@ -400,7 +400,7 @@
       });
       const list = make("ul", { class: "why-list" }, ...steps.map(({ text, points }) => make("li", {},
         make("span", { class: points > 0 ? "raises" : "lowers", role: "img", "aria-label": points > 0 ? t.raises : t.lowers }, points > 0 ? "▲" : "▼"),
-        ` ${points > 0 ? "+" : "−"}${format(Math.abs(points), 1)}  `, make("bdi", {}, text))));
+        ` ${points > 0 ? "+" : "−"}${format(Math.abs(points), 1)}: `, make("bdi", {}, text))));
       const element = make("div", { class: "chart", "aria-hidden": "true" });
       const values = [
         { text: t.the_average, from: 0, to: story.average[row], points: story.average[row], order: -1, side: "" },
