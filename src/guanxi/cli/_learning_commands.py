@@ -128,8 +128,8 @@ def train(
     from guanxi.jobs import summary
     from guanxi.jobs.train import train as job
 
-    training = job(source, params=params, engine=engine.value, progress=ConsoleReporter())
-    echo(summary.of_training(training))
+    trained = job(source, params=params, engine=engine.value, progress=ConsoleReporter())
+    echo(summary.of_training(trained))
 
 
 def _check_engine(engine: Engine, params: Params) -> None:
