@@ -29,6 +29,7 @@ MOVEMENTS = ("fell", "will_fall", "leaving", "rose", "will_rise")
 _DOWN = MOVEMENTS[:3]
 CHANGE, LEVEL = "change", "level"
 UNUSUAL = 0.1  # share of comparable customers who moved as far
+_AT_ONCE = 50_000
 _MUCH = 0.5  # points: what one indicator has to have moved to be the reason
 _OF_CUSTOMERS = (
     "customer_id", "tier", "score", "clv", "churn_probability", "value_at_risk", "lifecycle_stage",
@@ -197,9 +198,29 @@ def _reasons(
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
     """Name the indicators that changed, or, if none did much, those that differ from the tier's mean."""
-    listed = card.table.loc[rows, ["customer_id", "tier", *(f"{name}_points" for name in card.weights)]]
+    means, places = _tier_means(card), np.flatnonzero(rows)
+    starts = range(0, max(len(places), 1), _AT_ONCE)  # hundreds of thousands need no second table either
+    parts = [
+        _some_reasons(
+            card, means, before, places[start : start + _AT_ONCE], labels, direction[start : start + _AT_ONCE]
+        )
+        for start in starts
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _some_reasons(
+    card: Scorecard,
+    means: pd.DataFrame,
+    before: pd.DataFrame | None,
+    places: NDArray[np.intp],
+    labels: Mapping[str, str],
+    direction: Floats,
+) -> pd.DataFrame:
+    columns = ["customer_id", "tier", *(f"{name}_points" for name in card.weights)]
+    listed = card.table.iloc[places][columns]
     points = card.relative_points(listed)
-    levels = points[list(card.weights)].fillna(0.0) - _tier_means(card).reindex(listed["tier"]).to_numpy()
+    levels = points[list(card.weights)].fillna(0.0) - means.reindex(listed["tier"]).to_numpy()
     if before is None:
         return strongest_reasons(levels, direction, labels).assign(reason=LEVEL)
     then = before[before["customer_id"].isin(listed["customer_id"])]
