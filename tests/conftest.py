@@ -23,6 +23,9 @@ import pytest
 HORIZON = 60
 CALIBRATION_END = "1997-09-30"
 QUICK = ("--set", "churn.snapshot_spacing_days=400")
+# Each case of a test here reads a file of its own, a second of compiling queries: so many are run quickly.
+READING = frozenset({"data", "jobs", "cli", "features", "test_python_inputs.py"})
+CASES = 3
 NO_NETWORK = """
 import socket
 
@@ -51,9 +54,19 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the notebooks: they take longest, and the other cores have the rest to do meanwhile."""
+    """Begin with the notebooks, which take longest; most cases of tests that read files are slow tests."""
     items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if READING.intersection(item.path.parts) and "[" in item.nodeid and "slow" not in item.keywords:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for same in cases.values():
+        quick = {round(place * (len(same) - 1) / (CASES - 1)) for place in range(CASES)}
+        for place, item in enumerate(same):
+            if place not in quick:
+                item.add_marker(pytest.mark.slow)
 
 
 @dataclass(frozen=True)

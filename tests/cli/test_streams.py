@@ -61,6 +61,7 @@ def left(here: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_a_command_that_is_stopped_leaves_nothing(here, number):
     process = start(here, "-c", SLOW, "validate", "sales.csv")
     assert process.stdout.readline() == "reading\n"
@@ -72,6 +73,7 @@ def test_a_command_that_is_stopped_leaves_nothing(here, number):
     assert not left(here)
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_left_is_removed_by_the_next(here):
     killed, running = (start(here, "-c", SLOW, "validate", "sales.csv") for _ in range(2))
     for process in (killed, running):
@@ -138,6 +140,7 @@ def test_a_full_disk_behind_the_output_ends_in_one_line(here, arguments):
     "environment",
     [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
 )
+@pytest.mark.slow
 def test_a_terminal_without_the_characters(here, environment):
     (here / "Käufe €.csv").write_text(SALES.replace("amount", "Umsätze"), "utf-8")
     given = ("validate", "Käufe €.csv", "--columns", "amount=Umsätze")

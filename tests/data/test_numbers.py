@@ -195,7 +195,7 @@ def test_all_numbers_rejected_names_what_they_look_like() -> None:
 numbers = st.decimals(-(10**7), 10**7, allow_nan=False, allow_infinity=False, places=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     values=st.lists(numbers, min_size=1, max_size=10),
     places=st.sampled_from([0, 1, 2, 3]),

@@ -61,6 +61,7 @@ def test_customers_at_the_published_cutoff(log: Any) -> None:
     assert rfm_expression(log.events, CUTOFF).count().execute() == 4_964
 
 
+@pytest.mark.slow
 def test_the_order_of_lines_changes_no_number(log: Any, source: pd.DataFrame) -> None:
     """Bit for bit, with the source shuffled."""
     source = source.astype({"CustomerID": "Int64"}).sample(frac=1, random_state=1)

@@ -258,7 +258,7 @@ class TestAdvice:
         st.sampled_from(["1", "2.5", "-3", "x", "", "inf", "1e300", "99999999"]),
     )
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(rows=st.lists(dirt, max_size=40), refunds=st.sampled_from(["net", "drop", "reject"]))
     def test_accepted_and_rejected_are_all_and_every_rule_has_advice(
         self, rows: list[tuple[str, str, str]], refunds: str

@@ -91,7 +91,7 @@ def reference(rows: list[tuple[Any, ...]], params: DataParams) -> tuple[list[str
     return rules, purchases
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(rows=st.lists(dirty_row, max_size=40), params=policies)
 def test_lines_add_up_and_rules_agree_with_a_line_by_line_reading(
     rows: list[tuple[Any, ...]], params: DataParams

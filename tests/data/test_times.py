@@ -221,6 +221,7 @@ def test_days_before_1900_are_unparsable_in_typed_columns_too() -> None:
     assert log.rejected_by_rule == {"unparsable_timestamp": 2}
 
 
+@pytest.mark.slow
 def test_all_times_rejected_names_what_they_look_like() -> None:
     mixed = [*TIMES.strftime("%d/%m/%Y"), *TIMES.strftime("%m/%d/%Y")]
     with pytest.raises(DataError, match="the times are written in two ways") as caught:

@@ -117,6 +117,7 @@ def test_a_cutoff_outside_the_data_is_an_error(sample_log, params, cutoff, said)
         backtest(sample_log, sample_log.last_day, params, [cutoff])
 
 
+@pytest.mark.slow
 def test_a_long_horizon_is_measured_on_half_of_the_history(sample_log, quick_params):
     long = override(quick_params, {"horizon_days": 400})
     found = backtest(sample_log, sample_log.last_day, long)

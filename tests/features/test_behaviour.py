@@ -194,7 +194,7 @@ def reference(events: pd.DataFrame, cutoff: pd.Timestamp) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 9), st.integers(0, 800), st.integers(0, 10_000)), min_size=20, max_size=150

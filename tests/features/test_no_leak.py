@@ -58,7 +58,7 @@ policies = st.builds(
 columns = st.sampled_from([COLUMNS, REQUIRED])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     past=lines(PAST, least=20),
     future=lines((INSIDE[0], BEYOND[1]), least=10),
@@ -77,7 +77,7 @@ def test_events_after_the_cutoff_change_no_feature(
         pd.testing.assert_frame_equal(table, expected, check_exact=True)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     past=lines(PAST, least=10),
     inside=lines(INSIDE, least=5),

@@ -56,7 +56,7 @@ def purchases(draw: st.DrawFn) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=7, deadline=None)
 @given(
     lines=purchases(),
     cutoff=st.dates(dt.date(2019, 12, 19), dt.date(2020, 4, 12)),

@@ -150,11 +150,13 @@ class TestResume:
             ({"horizon_days": 7}, "horizon_days 60, not 7"),
         ],
     )
+    @pytest.mark.slow
     def test_another_job_is_refused(self, interrupted, given, named):
         with pytest.raises(ParamsError, match=f"had {named}: repeat its options"):
             predict_to("cdnow-sample", interrupted, resume=True, **given)
         assert len(list(interrupted.parent.glob(".*/part-*"))) == 2
 
+    @pytest.mark.slow
     def test_another_source_is_refused(self, interrupted):
         lines = guanxi.datasets.load_cdnow_sample()
         lines.loc[7, "amount"] += 0.01
@@ -164,6 +166,7 @@ class TestResume:
                 predict_to(other, interrupted, resume=True)
             assert len(list(interrupted.parent.glob(".*/part-*"))) == 2
 
+    @pytest.mark.slow
     def test_without_it_begins_anew_and_says_so(self, interrupted, first_run, command):
         arguments = ("predict", "cdnow-sample", "-o", str(interrupted))
         ended = command(*arguments, folder=first_run.folder)
@@ -175,6 +178,7 @@ class TestResume:
         assert "nothing to resume: starting from the beginning" in again.err
 
     @pytest.mark.parametrize("damage", ["cut", "flipped", "replaced"])
+    @pytest.mark.slow
     def test_a_damaged_part_is_scored_again(self, interrupted, first_run, damage):
         part = interrupted.parent / ".scores.parquet.partial" / "part-00001.parquet"
         content = bytearray(part.read_bytes())
@@ -205,6 +209,7 @@ predict_to("cdnow-sample", sys.argv[1], resume=True)
 """
 
 
+@pytest.mark.slow
 def test_killed_and_taken_up_gives_the_same(here, first_run):
     output = here / "scores.csv"
     output.write_text("earlier")
@@ -216,6 +221,7 @@ def test_killed_and_taken_up_gives_the_same(here, first_run):
     assert names(here) == ["scores.csv", "scores.csv.manifest.json"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(here, first_run, tmp_path):
     """The installed command, stopped while it scores."""
     program = (

@@ -53,6 +53,7 @@ def test_hillstrom_without_a_log(hillstrom, tmp_path):
     assert "data:image/svg+xml" in page
 
 
+@pytest.mark.slow
 def test_what_was_not_randomised_names_its_assumption(shared_data):
     rows = pd.read_parquet(shared_data / "hillstrom.parquet").query("segment != 'Womens E-Mail'")[:6000]
     campaign = {

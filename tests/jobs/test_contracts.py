@@ -149,6 +149,7 @@ class TestRun:
         assert "renewal opportunities" in card
         assert "| churn |" in card
 
+    @pytest.mark.slow
     def test_a_copy_loads_without_guanxi_and_pickle(self, ran, there):
         pickled = [p for p in (there / "models").rglob("*") if p.suffix in (".pkl", ".pickle", ".joblib")]
         assert pickled == []
@@ -204,6 +205,7 @@ class TestPredict:
         manifest = json.loads(Path("scores.csv.manifest.json").read_text())
         assert manifest["rows"] == len(scores)
 
+    @pytest.mark.slow
     def test_a_longer_horizon_and_an_earlier_day(self, ran, there, settings):
         year = predict("subscriptions.csv", params=settings, horizon_days=365)
         assert (year["churn_probability"] >= ran.predictions["churn_probability"]).all()
@@ -296,6 +298,7 @@ class TestOtherCommands:
         assert ended.code == 0, ended.out + ended.err
         assert json.loads(Path("monitor.json").read_text())["verdict"] == "ok"
 
+    @pytest.mark.slow
     def test_backtest_beats_constant_churn(self, ran, there, command):
         given = ("--task", "contracts", "--horizon", "180", "--set", "churn.lightgbm.n_estimators=20")
         ended = command(
@@ -357,6 +360,7 @@ class TestDecisions:
     def test_the_power_rests_on_what_contracts_may_pay(self, planned):
         assert 0.0 < planned.power.power < 1.0
 
+    @pytest.mark.slow
     def test_the_command_says_how_to_measure_it_and_that_works(self, planned, there, command):
         actions = json.dumps([{"action": "letter", "cost": 0.01, "save_rate": 0.1}])
         given = ("--set", f"plan.actions={actions}", "--set", "plan.holdout=0.3", "--task", "contracts")
@@ -501,6 +505,7 @@ class TestFileOfCustomers:
         assert "column 'reason' alone tells who churned" in ended.err
         assert "there is no champion yet, because a column tells who left" in ended.out
 
+    @pytest.mark.slow
     def test_a_column_that_leaks_is_excluded_and_churn_measured_at_every_renewal(
         self, customers, command, tmp_path
     ):

@@ -57,6 +57,7 @@ def test_a_moved_store_is_told_and_healed(copy_store, versions, lines, tmp_path)
     assert "artifacts" not in lines()[1]
 
 
+@pytest.mark.slow
 def test_files_that_are_gone_and_work_that_was_interrupted(copied, lines, tmp_path):
     served = copied.client.get_model_version("guanxi", "2").source
     shutil.rmtree(served.removeprefix("file://"))

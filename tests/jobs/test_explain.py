@@ -71,6 +71,7 @@ class TestTransactions:
             assert_adds_up(story)
 
     @pytest.mark.parametrize("asked", [{}, {"as_of": "1998-01-31", "horizon_days": 120}])
+    @pytest.mark.slow
     def test_drivers_add_up_through_slope_and_level(self, here, blended, tmp_path, asked):
         given = {"model": blended, **asked}
         chinese = load_params(overrides=["language=zh"])  # as the model was trained
@@ -217,6 +218,7 @@ class TestLabels:
             explain("c017", customers(), picture, model=LABELS, as_of="2024-01-01", horizon_days=30)
         assert not picture.exists()
 
+    @pytest.mark.slow
     def test_of_many_attributes_the_weaker_are_summed(self, monkeypatch, tmp_path):
         monkeypatch.chdir(tmp_path)
         random = np.random.default_rng(1)

@@ -91,6 +91,7 @@ class TestReading:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_it_is_said_once(self, work: tuple[Path, Any]) -> None:
         _, ended = work
         assert ended.err.count("the data have no amounts") == 1
@@ -121,6 +122,7 @@ def here(work: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
     return work[0]
 
 
+@pytest.mark.slow
 class TestAfterwards:
     def test_a_log_with_amounts_gets_the_same_scores(self, here: Path) -> None:
         with pytest.warns(UserWarning, match=WITHOUT):

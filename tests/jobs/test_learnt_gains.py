@@ -56,6 +56,7 @@ def plan_from(log, campaign, first_run, monkeypatch, *settings):
         ),
     ],
 )
+@pytest.mark.slow
 def test_campaigns_that_teach_nothing(log, first_run, monkeypatch, change, error, message):
     with pytest.raises(error, match=message):
         plan_from(log, campaign_on(log, **change), first_run, monkeypatch)
@@ -74,6 +75,7 @@ def test_customers_on_two_lines_are_not_counted_twice(log, first_run, monkeypatc
         plan_from(log, pd.concat([campaign, campaign[:3]]), first_run, monkeypatch)
 
 
+@pytest.mark.slow
 def test_each_customer_is_followed_from_the_own_day(log):
     """Who bought in the horizon after the first wave only is no buyer of the second."""
     campaign = campaign_on(log)

@@ -195,6 +195,7 @@ class TestRealisedPerformance:
         assert realised.then == []
         assert "days that the model was trained on (up to 1998-01-31)" in realised.note
 
+    @pytest.mark.slow
     def test_customers_that_the_source_does_not_know(self, monitor, early, tmp_path):
         some = sample()[sample()["customer_id"] > "0400"]
         realised = monitor(some, predictions="scores.csv").realised

@@ -50,6 +50,7 @@ def rewrite(document: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("job", [promote, rollback])
+@pytest.mark.slow
 def test_a_file_of_others_in_the_champions_folder_is_met_before_any_alias_moves(copied, tmp_path, job):
     if job is rollback:
         promote(Params())

@@ -100,6 +100,7 @@ def test_a_leak_is_named_and_does_not_become_champion(tmp_path, monkeypatch):
     assert read_aliases(store) == {"candidate": "2", "champion": "2"}
 
 
+@pytest.mark.slow
 def test_label_and_identifier_may_stand_in_the_parameters(tmp_path, command):
     customers().to_csv(tmp_path / "telco.csv", index=False)
     (tmp_path / "params.yaml").write_text(

@@ -131,6 +131,7 @@ def test_tornado_and_elasticities(answer):
     assert answer.metrics["elasticity_discount_rate"] < 0
 
 
+@pytest.mark.slow
 def test_order_of_scenarios_changes_nothing(answer, inside):
     found = guanxi.scenario("transactions.csv", params=params_of(inside, cases=CASES[::-1]))
     columns = ["scenario", "point"]
@@ -197,6 +198,7 @@ def test_the_command_writes_page_and_tables_as_one_set(inside, command, language
         (["scenario.years=0.1"], ParamsError, "ends before the model's horizon of 90 days"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_nothing_is_written_where_a_scenario_cannot_be(inside, settings, error, message):
     with pytest.raises(error, match=message) as caught:
         guanxi.scenario("transactions.csv", "refused", params=params_of(inside, *settings))

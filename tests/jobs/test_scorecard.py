@@ -575,6 +575,7 @@ class TestRefused:
         assert "scorecard.weights.judgements.ann.goal: the judgements contradict each other" in error
         assert "value against risk 6 instead of 1/6" in error
 
+    @pytest.mark.slow
     def test_a_table_that_is_not_there(self, refused):
         error = refused("transactions.csv", "relations.tickets.source=tikets.csv")
         assert "relations.tickets: tikets.csv: no such file" in error
@@ -583,6 +584,7 @@ class TestRefused:
         error = refused("transactions.csv", 'relations.surveys.columns={"score": "Points"}')
         assert "relations.surveys: surveys.csv: no column 'Points' for score" in error
 
+    @pytest.mark.slow
     def test_too_many_days_back(self, refused):
         error = refused("transactions.csv", more=("--history", "40"))
         assert "use --history 11" in error

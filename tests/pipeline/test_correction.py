@@ -79,6 +79,7 @@ def losses(fitted, log, name: str | None = None) -> dict[str, float]:
     return means
 
 
+@pytest.mark.slow
 def test_trees_are_dropped_or_nearly_harmless_without_an_effect(pure, params):
     twin = fit_models(pure, LAST_DAY - timedelta(days=90), params)
     served, alone = losses(twin, pure), losses(twin, pure, ALONE)

@@ -144,6 +144,7 @@ class TestTooFewData:
         with pytest.raises(DataError, match=r"amounts to 7\.5.*clv\.spend=mean"):
             fit_models(log, log.last_day, quick_params)
 
+    @pytest.mark.slow
     def test_constant_amounts_with_the_mean_for_everyone(self, quick_params):
         log = self.log(50, lambda i, k: 7.5)
         fitted = fit_models(log, log.last_day, override(quick_params, {"clv.spend": "mean"}))
@@ -196,6 +197,7 @@ class TestReference:
             np.testing.assert_allclose(base, mean, atol=0.05)
 
 
+@pytest.mark.slow
 def test_trees_without_a_clear_gain_are_dropped(sample_log, quick_params, served, monkeypatch):
     monkeypatch.setattr("guanxi.pipeline.correction._CLEAR_GAIN", 100.0)
     monkeypatch.setattr(

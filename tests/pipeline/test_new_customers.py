@@ -186,6 +186,7 @@ class TestIdentities:
 class TestSimulatedMonths:
     """Months whose customers buy more or less often than the average."""
 
+    @pytest.mark.slow
     def test_better_than_unpooled_and_than_fully_pooled(self, model: ServedModel) -> None:
         errors = []
         for seed in range(25):
@@ -205,6 +206,7 @@ class TestSimulatedMonths:
         assert pooled < 0.8 * unpooled
         assert pooled < 0.8 * fully
 
+    @pytest.mark.slow
     def test_the_interval_covers_the_mean_value_of_the_next_month(self, model: ServedModel) -> None:
         """Where purchases, first orders and later amounts all vary between months."""
         inside, error, width = [], [], []

@@ -116,6 +116,7 @@ class TestSimulatedGroups:
         assert 0.87 <= np.mean(inside) <= 0.95
 
     @pytest.mark.parametrize("step", [0.0, 0.1])
+    @pytest.mark.slow
     def test_the_interval_of_the_next_group_covers(self, step):
         inside = []
         for seed in range(200):

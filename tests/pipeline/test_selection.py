@@ -206,6 +206,7 @@ def test_without_an_earlier_window_the_usual_model_serves(sample_log):
         for name in sorted(set(TRANSACTION_MODELS) - {"bg_nbd"})
     ],
 )
+@pytest.mark.slow
 def test_every_model_can_be_served(name, sample_log, day, quick_params):
     fitted = fit_models(sample_log, day, override(quick_params, {"clv.model": name}))
     holdout = evaluate_holdout(sample_log, fitted, 60)
@@ -227,6 +228,7 @@ def test_auto_with_lifetimes_compares_what_it_fits(sample_log, day, quick_params
     assert set(fitted.choice.names) <= set(USUAL)
 
 
+@pytest.mark.slow
 def test_a_model_that_lifetimes_fits_gives_the_same_numbers(sample_log, day, quick_params):
     names = {"clv.model": "mbg_nbd"}
     own = fit_models(sample_log, day, override(quick_params, names))

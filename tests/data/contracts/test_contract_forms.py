@@ -277,7 +277,7 @@ lines = st.tuples(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(lines, min_size=1, max_size=12))
 def test_accepted_and_rejected_lines_add_up(rows: list[tuple[Any, ...]]) -> None:
     given_lines = table(("z", "2023-01-01", None, 1.0), *rows)

@@ -245,7 +245,7 @@ line = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(line, max_size=12))
 def test_every_record_is_accounted_for(tmp_path: Path, lines: list[tuple[str, Any]]) -> None:
     """Sound records are read as the standard library reads them; each bad line is one rejected line."""

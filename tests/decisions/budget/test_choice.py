@@ -68,6 +68,7 @@ def brute_force(profits: np.ndarray, limits: PlanLimits) -> float:
     )
 
 
+@pytest.mark.slow
 def test_the_best_of_all_choices_in_200_random_cases():
     infeasible = 0
     for seed in range(200):

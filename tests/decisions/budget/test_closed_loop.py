@@ -116,6 +116,7 @@ def check(seeds: range, fewest: int) -> None:
     assert planned.mean() == pytest.approx(true.mean(), rel=0.25)
 
 
+@pytest.mark.slow
 def test_the_holdout_measures_the_true_effect():
     check(range(6), fewest=4)
 

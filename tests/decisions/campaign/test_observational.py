@@ -238,6 +238,7 @@ def test_what_is_refused(change, options, message):
 
 
 @pytest.mark.parametrize(("number", "day"), [("13", "2017-08-08"), ("18", "2017-10-30")])
+@pytest.mark.slow
 def test_complete_journey_campaigns_were_not_randomised(shared_data, number, day):
     """A grocer's campaigns to its best customers, and the bundled sample of a year's lines."""
     folder = shared_data / "completejourney"

@@ -96,6 +96,7 @@ def test_intervals_cover_in_500_campaigns_with_and_without_an_effect():
 
 
 @pytest.mark.parametrize("outcome", [pytest.param("spend", marks=pytest.mark.slow), "bought"])
+@pytest.mark.slow
 def test_few_of_20_intervals_miss(outcome):
     """With 20 intervals at 95 % more than 4 miss in 1 of 400 series."""
     assert (missed(range(20), outcome, effects=(1.0,)).sum() <= 4).all()

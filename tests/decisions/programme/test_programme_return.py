@@ -137,6 +137,7 @@ def test_days_to_come_are_not_counted():
     assert found(CampaignEffects("later", mail(), date(2027, 2, 1), 60)).gain == 0
 
 
+@pytest.mark.slow
 def test_intervals_of_a_sum_of_campaigns_cover():
     random = np.random.default_rng(0)
     hits = 0

@@ -14,6 +14,7 @@ from guanxi.errors import DataError
 SIMULATED_FEATURES = [*(f"x{i}" for i in range(5)), "channel", "member"]
 
 
+@pytest.mark.slow
 def test_the_true_uplift_is_found(found, strong_campaign):
     table, truth = strong_campaign
     predicted = found.predict(table)
@@ -196,6 +197,7 @@ def test_the_test_has_its_size(benchmark_of_uplift):
     assert 0.02 <= np.mean(same) <= 0.085  # 5 % plus and minus 2.5 standard errors
 
 
+@pytest.mark.slow
 def test_confounding_by_a_feature_is_weighted_away(benchmark_of_uplift):
     table, truth = benchmark_of_uplift.simulate(12000, "same for all", 9)
     likelier = 1 / (1 + np.exp(-table["x0"]))  # buyers are treated more often

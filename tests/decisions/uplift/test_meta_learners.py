@@ -98,6 +98,7 @@ def test_contributions_add_up_to_the_uplift(step):
         assert total == pytest.approx(learner.uplift(part), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_permutation_contributions_add_up_and_leave_unused_features_out():
     random = np.random.default_rng(1)
     X = random.normal(size=(40, 3))

@@ -183,7 +183,7 @@ def dated(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return contracts.assign(start=start, end=start + length)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(histories)
 def test_nothing_after_the_cutoff_changes_anything(rows: list[tuple[Any, ...]]) -> None:
     whole = dated([("z", pd.Timestamp("2022-02-01").date(), None, 5.0, "x"), *rows])
@@ -197,7 +197,7 @@ def test_nothing_after_the_cutoff_changes_anything(rows: list[tuple[Any, ...]]) 
         log.close()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.lists(st.integers(1, 90), min_size=2, max_size=6), st.booleans())
 def test_contracts_without_a_gap_are_as_one(lengths: list[int], running: bool) -> None:
     bounds = pd.Timestamp("2022-01-31") + pd.to_timedelta(np.cumsum([0, *lengths]), unit="D")

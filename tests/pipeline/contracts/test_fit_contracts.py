@@ -135,6 +135,7 @@ def test_new_customers_of_a_dearer_plan_that_keeps_them_are_worth_more(
     assert table.loc["basic", "value_after_acquisition"] == pytest.approx(table.loc["basic", "value"] - 30.0)
 
 
+@pytest.mark.slow
 def test_contract_split_without_a_gap_equals_one(tmp_path: Path) -> None:
     told = simulate_subscriptions({"gamma": 0.8, "delta": 6.0, "c": 1.0}, 400, 18, 1, cohorts=18)
     whole, params = read(told, tmp_path)

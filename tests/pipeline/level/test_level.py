@@ -123,6 +123,7 @@ class TestLevel:
         assert all(abs(level.error(days).mean) < 0.1 for days in (28, 90, 364))
         assert np.sqrt(level.error(364).variance) < 0.15
 
+    @pytest.mark.slow
     def test_prices_that_rise_raise_the_amounts(self):
         level = level_of(shop(price=0.3), date(2024, 2, 15), with_spend=True)
         assert level.error(364, "amounts").mean > 0.1
@@ -133,6 +134,7 @@ class TestLevel:
         assert level.amounts is None
         assert level.error(90, "amounts").mean == 0.0
 
+    @pytest.mark.slow
     def test_the_shorter_the_history_the_wider(self):
         table = shop(season=0.4)
         spread = [
@@ -150,6 +152,7 @@ class TestLevel:
         )
         assert after / before == pytest.approx(np.exp(fitted.level.error(3 * step).mean), rel=0.02)
 
+    @pytest.mark.slow
     def test_it_is_the_same_again(self, seasonal):
         twice = [
             fit_level(refit_models(seasonal, date(2023, 8, 1), MODEL, with_spend=True), HORIZON).error(90)

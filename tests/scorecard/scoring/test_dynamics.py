@@ -249,6 +249,7 @@ class TestRegressionToTheMean:
         assert found["shift"] == pytest.approx((found["fell"] - found["rose"]) / 2)
         assert found["p_value"] < 1e-6
 
+    @pytest.mark.slow
     def test_false_alarms_are_at_the_nominal_rate(self):
         rng = np.random.default_rng(8)
         alarms = 0

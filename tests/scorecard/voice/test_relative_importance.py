@@ -135,6 +135,7 @@ def test_parts_add_up_are_not_negative_and_do_not_depend_on_units_or_order(seed,
     assert parts(shuffled, "y", names[::-1]) == pytest.approx(found, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth():
     """Two independent drivers of variances 4 and 1, noise of 5: parts .4 and .1; 200 samples of 300."""
     inside = []

@@ -252,6 +252,7 @@ class TestStyles:
         found = [hear({"questionnaires": questionnaires(seed, **how)}, voice).styles for seed in range(5)]
         return [each.verdict for each in found if each is not None]
 
+    @pytest.mark.slow
     def test_equal_questions_are_comparable_and_an_easier_one_is_not(self):
         assert self.judged() == ["means"] * 5
         assert self.judged(shift=1.0) == ["relations"] * 5
