@@ -56,7 +56,7 @@ class Training:
     served : FittedModels
     usability : Usability
     fit_notes : list of str
-        Notes on the fits, such as a model that replaces another.
+        Notes on the fits, such as a model that replaces another, or what rests on a sample.
     totals : pandas.DataFrame
         Forecast purchases and spend of all customers and of segments: :func:`.totals.forecast_totals`.
     params : Params
@@ -195,7 +195,8 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
-        limits = [*holdout.warnings, *holdout.reasons, *fit_notes(served, twin), *usability.warnings]
+        notes = [*_of_sample(log), *fit_notes(served, twin)]
+        limits = [*holdout.warnings, *holdout.reasons, *notes, *usability.warnings]
         write_card(store, version, training_card(record, served, (holdout.cutoff, holdout.end), limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served, holdout.biased)
@@ -209,12 +210,22 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         holdout=holdout,
         served=served,
         usability=usability,
-        fit_notes=fit_notes(served, twin),
+        fit_notes=notes,
         totals=totals,
         params=params,
         store=store,
         explanation=explanation,
     )
+
+
+def _of_sample(log: TransactionLog) -> list[str]:
+    """Tell what rests on a sample of the customers, if anything does."""
+    if log.weight == 1.0:
+        return []
+    return [
+        f"value models are fitted to all customers, trees and measures to a sample of {log.customers:,}, "
+        f"each of which stands for {log.weight:.3g} in the totals"
+    ]
 
 
 def _held_out(

@@ -73,6 +73,16 @@ def known(own: TransactionLog) -> pd.DataFrame:
     return table
 
 
+@pytest.fixture(scope="module")
+def counted(sample: TransactionLog) -> DistinctHistories:
+    return DistinctHistories(sample, sample.last_day, features_at(sample, sample.last_day, 60))
+
+
+@pytest.fixture(scope="module")
+def every(own: TransactionLog) -> DistinctHistories:
+    return DistinctHistories(own, own.last_day, features_at(own, own.last_day, 60))
+
+
 def test_every_group_has_its_share(sample: TransactionLog, known: pd.DataFrame) -> None:
     chosen = set(sample.events.customer_id.execute())
     assert len(chosen) == sample.customers == CUSTOMERS
@@ -115,15 +125,6 @@ def test_snapshots_are_those_of_duckdb_from_the_same_customers(
 
 class TestCountedHistories:
     """Fits to counts from Spark are fits to all customers, though only a sample of them is here."""
-
-    @pytest.fixture(scope="class")
-    def counted(self, sample: TransactionLog) -> DistinctHistories:
-        features = features_at(sample, sample.last_day, 60)
-        return DistinctHistories(sample, sample.last_day, features)
-
-    @pytest.fixture(scope="class")
-    def every(self, own: TransactionLog) -> DistinctHistories:
-        return DistinctHistories(own, own.last_day, features_at(own, own.last_day, 60))
 
     def test_they_count_all_customers(self, counted: DistinctHistories, every: DistinctHistories) -> None:
         assert len(counted.features) == CUSTOMERS

@@ -137,14 +137,7 @@ def read_transactions(
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
     n_accepted, has_amounts = int(accepted["lines"]), bool(pd.notna(accepted["value"]))
-    first, last = accepted["first"], accepted["last"]
-    noted: tuple[DataFinding, ...] = ()
-    dated = _from_first_days(lines, params.event_grain, engine.rows)
-    if dated is not lines:
-        lines = engine.table("lines_of_periods", engine.frame(dated))
-        days = engine.rows(lines.agg(first=lines.date.min(), last=lines.date.max()))
-        first, last = days.iloc[0]
-        noted = (_dated_from_first_days(params.event_grain, n_accepted, last),)
+    lines, first, last, noted = _in_whole_periods(engine, lines, accepted, params)
     known = by_rule["value"].dropna()
     values = {rule if isinstance(rule, str) else None: float(value) for rule, value in known.items()}
     return SparkLog(
@@ -159,8 +152,8 @@ def read_transactions(
         repeated_lines=_repeated_lines(engine, table, params) if count_repeated else None,
         has_amounts=has_amounts,
         customers_without_purchase=int(engine.rows(everyone)["n"].iloc[0] - accepted["customers"]),
-        first_day=pd.Timestamp(first).date(),
-        last_day=pd.Timestamp(last).date(),
+        first_day=first,
+        last_day=last,
         value=float(accepted["value"]) if has_amounts else math.nan,
         findings=(
             *stand_ins.findings,
@@ -170,6 +163,21 @@ def read_transactions(
             *examine(lines, params, engine.rows),
         ),
     )
+
+
+def _in_whole_periods(
+    engine: _SparkEngine, lines: Any, accepted: Any, params: DataParams
+) -> tuple[Any, date, date, tuple[DataFinding, ...]]:
+    """Date lines of whole periods from the first days, and tell it; return the first and last day too."""
+    noted: tuple[DataFinding, ...] = ()
+    ends = accepted
+    dated = _from_first_days(lines, params.event_grain, engine.rows)
+    if dated is not lines:
+        frame = engine.frame(dated)  # where the first day of a period is a timestamp
+        lines = engine.table("lines_of_periods", frame.withColumn("date", frame["date"].cast("date")))
+        ends = engine.rows(lines.agg(first=lines.date.min(), last=lines.date.max())).iloc[0]
+        noted = (_dated_from_first_days(params.event_grain, int(accepted["lines"]), ends["last"]),)
+    return lines, pd.Timestamp(ends["first"]).date(), pd.Timestamp(ends["last"]).date(), noted
 
 
 def _repeated_lines(engine: _SparkEngine, source: SourceTable, params: DataParams) -> int:

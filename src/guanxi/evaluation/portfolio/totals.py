@@ -235,7 +235,11 @@ def _of_all(table: pd.DataFrame, weight: float) -> pd.DataFrame:
     """Totals of all customers from those of a sample, each of which stands for ``weight`` customers."""
     sums = [name for name in ("expected", "lower", "upper", "actual") if name in table]
     counts = (table["customers"] * weight).round().astype(int)
-    return table.assign(customers=counts, **{name: table[name] * weight for name in sums})
+    table = table.assign(customers=counts, **{name: table[name] * weight for name in sums})
+    whole = table["target"] == "purchases"
+    table["lower"] = table["lower"].mask(whole, np.floor(table["lower"]))
+    table["upper"] = table["upper"].mask(whole, np.ceil(table["upper"]))
+    return table
 
 
 def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> list[float]:
