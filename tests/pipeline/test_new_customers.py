@@ -15,7 +15,7 @@ from guanxi.features.acquisition import acquisitions
 from guanxi.models import BetaGeoNBD, GammaGamma
 from guanxi.params import Params
 from guanxi.periods import add_days
-from guanxi.pipeline.fit import _value_models
+from guanxi.pipeline.fit import _limits, _value_models
 from guanxi.pipeline.new_customers import new_customer_values
 from guanxi.pipeline.selection import _only
 from guanxi.served.model import FittedProcess, IntensityIndex, MarginModel, ServedModel, SpendModel
@@ -32,7 +32,8 @@ def value_models(purchases: Any, spend: Any, as_of: date) -> ServedModel:
     """A served model without corrections."""
     features = pd.DataFrame({"frequency": [1.0], "T": [1.0]})
     name = purchases.process_.name
-    return _value_models(as_of, Params(), features, 90, {name: purchases}, _only([name], "test"), spend)
+    limits, choice = _limits(features, 90), _only([name], "test")
+    return _value_models(as_of, Params(), features, limits, {name: purchases}, choice, spend)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import typer
 
 from guanxi.cli._app import command, flags_of_the_data
 from guanxi.cli._endings import echo
-from guanxi.cli._options import IdColumn, Label, OutputFolder, RunSource, Source
+from guanxi.cli._options import Engine, EngineOption, IdColumn, Label, OutputFolder, RunSource, Source
 
 if TYPE_CHECKING:
     from guanxi.params import Params
@@ -70,14 +70,14 @@ def run(
     "exclude",
     examples="guanxi validate sales.csv --horizon 90\nguanxi validate gym.csv --task contracts",
 )
-def validate(source: Source, params: Params) -> None:
+def validate(source: Source, engine: EngineOption = Engine.duckdb, *, params: Params) -> None:
     """Report what is usable in a source, what is rejected and why."""
     from guanxi.errors import DataError, HistoryError
     from guanxi.jobs.reporter import ConsoleReporter
     from guanxi.jobs.validate import usability_text
     from guanxi.jobs.validate import validate as job
 
-    usability = job(source, params=params, progress=ConsoleReporter())
+    usability = job(source, params=params, engine=engine.value, progress=ConsoleReporter())
     echo(usability_text(usability))
     if not usability.usable:
         raise HistoryError(
@@ -100,6 +100,7 @@ def validate(source: Source, params: Params) -> None:
 def train(
     context: typer.Context,
     source: Source,
+    engine: EngineOption = Engine.duckdb,
     label: Label = None,
     id_column: IdColumn = None,
     *,
@@ -108,6 +109,7 @@ def train(
     """Fit, evaluate, log and register a candidate."""
     from guanxi.jobs.reporter import ConsoleReporter
 
+    _check_engine(engine, params)
     if _is_of_labels(context, params, label, id_column):
         from guanxi.jobs.train_labels import summary_text, train_labels, use_text
 
@@ -126,7 +128,14 @@ def train(
     from guanxi.jobs import summary
     from guanxi.jobs.train import train as job
 
-    echo(summary.of_training(job(source, params=params, progress=ConsoleReporter())))
+    trained = job(source, params=params, engine=engine.value, progress=ConsoleReporter())
+    echo(summary.of_training(trained))
+
+
+def _check_engine(engine: Engine, params: Params) -> None:
+    """Refuse Spark for tables with one row per customer."""
+    if engine is Engine.spark and params.task != "purchases":
+        raise typer.BadParameter(f"task {params.task} has one row per customer: leave --engine out")
 
 
 def _is_of_labels(context: typer.Context, params: Params, label: str | None, id_column: str | None) -> bool:
@@ -159,12 +168,14 @@ def backtest(
             "--cutoff", metavar="DATE", help="Last day used to fit; repeatable. Default: up to five dates."
         ),
     ] = None,
+    engine: EngineOption = Engine.duckdb,
     *,
     params: Params,
 ) -> None:
     """Fit and evaluate at several past cutoffs, compared with naive forecasts."""
     from guanxi.jobs.reporter import ConsoleReporter
 
+    _check_engine(engine, params)
     if params.task == "labels":
         raise typer.BadParameter(
             "labels have no dates to go back to: guanxi train measures by cross-validation"
@@ -180,7 +191,14 @@ def backtest(
     from guanxi.jobs.backtest import backtest as job
     from guanxi.jobs.backtest import summary_text
 
-    result = job(source, output, params=params, cutoffs=cutoff or (), progress=ConsoleReporter())
+    result = job(
+        source,
+        output,
+        params=params,
+        cutoffs=cutoff or (),
+        engine=engine.value,
+        progress=ConsoleReporter(),
+    )
     echo(summary_text(result))
 
 

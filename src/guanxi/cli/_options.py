@@ -24,7 +24,7 @@ TASK_NAMES = {Task.transactions: "purchases", Task.churn: "labels"}
 
 
 class Engine(StrEnum):
-    """Engine of ``guanxi predict``."""
+    """What reads the transactions."""
 
     duckdb = "duckdb"
     spark = "spark"
@@ -91,6 +91,9 @@ AsOf = Annotated[
 ]
 Model = Annotated[
     str | None, typer.Option("--model", help="Default: the champion of the task: models:/guanxi@champion.")
+]
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="spark: for data too large for one machine, as Parquet.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 # Options from which parameters are resolved, in the order of the help.

@@ -9,7 +9,7 @@ import typer
 
 from guanxi.cli._app import command
 from guanxi.cli._endings import echo
-from guanxi.cli._options import Model, Source
+from guanxi.cli._options import Engine, EngineOption, Model, Source
 
 if TYPE_CHECKING:
     from guanxi.params import Params
@@ -70,6 +70,7 @@ def monitor(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The report as JSON.")
     ] = None,
+    engine: EngineOption = Engine.duckdb,
     *,
     params: Params,
 ) -> None:
@@ -79,7 +80,13 @@ def monitor(
     from guanxi.jobs.reporter import ConsoleReporter
 
     found = job(
-        source, output, model=model, predictions=predictions, params=params, progress=ConsoleReporter()
+        source,
+        output,
+        model=model,
+        predictions=predictions,
+        params=params,
+        engine=engine.value,
+        progress=ConsoleReporter(),
     )
     echo(summary_text(found))
     raise typer.Exit(found.exit_code)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from guanxi.data import rules
 from guanxi.data._findings import DataFinding, told
 from guanxi.data.transactions import TransactionLog
@@ -59,12 +61,12 @@ class Usability:
         return [known.get(warning, warning) for warning in self.warnings]
 
 
-def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
+def assess(log: TransactionLog | SparkLog, as_of: date, horizon_days: int) -> Usability:
     """Assess what a source can support.
 
     Parameters
     ----------
-    log : TransactionLog
+    log : TransactionLog or SparkLog
     as_of : date
         The last day that may be used.
     horizon_days : int
@@ -72,21 +74,24 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     """
     past = log.events.filter(log.events.date <= as_of)
     by_customer = past.group_by("customer_id").agg(purchases=past.count())
-    row = by_customer.agg(
-        customers=by_customer.count(),
-        repeaters=(by_customer.purchases > 1).sum(),
-        purchases=by_customer.purchases.sum(),
-    ).execute()
+    row = log.rows(
+        by_customer.agg(
+            customers=by_customer.count(),
+            repeaters=(by_customer.purchases > 1).sum(),
+            purchases=by_customer.purchases.sum(),
+        )
+    )
     customers, repeaters, purchases = (int(row[name].fillna(0).iloc[0]) for name in row.columns)
-    spend = float(past.amount.sum().execute() or 0.0) if log.has_amounts else None
+    spend = _total(log, past.amount) if log.has_amounts else None
     history = (as_of - log.first_day).days + 1
-    later = int(log.lines.filter(log.lines.date > as_of).count().execute())
+    later = int(_total(log, (log.lines.date > as_of).cast("int64")))
+    repeated = log.repeated_lines or 0
     share = repeaters / customers if customers else 0.0
     numbers = {
         "lines_read": log.lines_read,
         "lines_accepted": log.lines_accepted,
         "lines_after_as_of": later,
-        "repeated_lines": log.repeated_lines,
+        "repeated_lines": repeated,
         "customers": customers,
         "customers_without_purchase": log.customers_without_purchase,
         "repeat_rate": share,
@@ -112,7 +117,7 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
         ("bought more than once", f"{repeaters:,} ({share:.1%})"),
         ("purchases (customer-days)", f"{purchases:,}"),
         ("spend", "unknown: the data have no amounts" if spend is None else f"{spend:,.2f}"),
-        ("lines that repeat an earlier one", _repeated(log)),
+        ("lines that repeat an earlier one", _repeated(log, repeated)),
     ]
     rejected = [(rule, n, n / log.lines_read) for rule, n in log.rejected_by_rule.items()]
     rejected.sort(key=lambda item: -item[1])
@@ -123,14 +128,20 @@ def assess(log: TransactionLog, as_of: date, horizon_days: int) -> Usability:
     return Usability(facts, rejected, warnings, short is None, numbers, unreadable, tuple(noticed))
 
 
-def _repeated(log: TransactionLog) -> str:
+def _total(log: TransactionLog | SparkLog, column: Any) -> float:
+    """Sum a column; 0 without any value."""
+    total = log.rows(column.sum().name("total").as_table())["total"].iloc[0]
+    return 0.0 if pd.isna(total) else float(total)
+
+
+def _repeated(log: TransactionLog | SparkLog, repeated: int) -> str:
     """Count the repeated lines; where they are dropped, tell those that another rule had rejected before."""
     dropped = log.rejected_by_rule.get("duplicate_line", 0)
-    before = log.repeated_lines - dropped
+    before = repeated - dropped
     if log.params.duplicates == "keep":
-        return f"{log.repeated_lines:,} (kept)"
+        return f"{repeated:,} (kept)"
     also = f"; another rule had rejected {before:,} before" if before else ""
-    return f"{log.repeated_lines:,} ({dropped:,} dropped as duplicate_line{also})"
+    return f"{repeated:,} ({dropped:,} dropped as duplicate_line{also})"
 
 
 def day_after_the_data(log: TransactionLog | SparkLog | ContractLog, as_of: date) -> DataFinding | None:
@@ -168,7 +179,7 @@ def _unreadable(log: TransactionLog | SparkLog, limit: float) -> str | None:
     return f"{lines / log.lines_read:.1%} of the lines{of_value} could not be read; {failed[0]}"
 
 
-def _missing_history(log: TransactionLog, as_of: date, horizon_days: int) -> str | None:
+def _missing_history(log: TransactionLog | SparkLog, as_of: date, horizon_days: int) -> str | None:
     """Explain why the history is too short to hold out a window; None if it is not."""
     if as_of < log.first_day:
         return f"--as-of {as_of} is before the first purchase on {log.first_day}: choose a later day"
@@ -195,7 +206,7 @@ def _too_few(repeaters: int, customers: int, as_of: date) -> str | None:
     )
 
 
-def holdout_days(log: TransactionLog, as_of: date, horizon_days: int) -> int:
+def holdout_days(log: TransactionLog | SparkLog, as_of: date, horizon_days: int) -> int:
     """Length of the window that is held out: the horizon, or half of a history shorter than two horizons.
 
     Raises
@@ -209,7 +220,7 @@ def holdout_days(log: TransactionLog, as_of: date, horizon_days: int) -> int:
     return min(horizon_days, ((as_of - log.first_day).days + 1) // 2)
 
 
-def _noticed(log: TransactionLog, as_of: date, horizon_days: int) -> list[DataFinding]:
+def _noticed(log: TransactionLog | SparkLog, as_of: date, horizon_days: int) -> list[DataFinding]:
     history = (as_of - log.first_day).days + 1
     noticed = [*log.findings]
     if (later := day_after_the_data(log, as_of)) is not None:

@@ -149,16 +149,21 @@ def _log_gap_sum(gaps: Any) -> Any:
     return gaps.ln().sum().fill_null(0.0)
 
 
+def log_gaps_expression(events: Any, cutoff: date, event_grain: str) -> Any:
+    """Compute ``log_gap_sum`` of every customer; the arguments are those of :func:`rfm_expression`."""
+    past = purchases_until(events, cutoff, event_grain)
+    before = past.date.lag().over(group_by="customer_id", order_by="date")
+    gaps = past.mutate(gap=past.date.delta(before, unit="day").cast("float64"))
+    return gaps.group_by("customer_id").agg(log_gap_sum=_log_gap_sum(gaps.gap))
+
+
 def with_log_gaps(table: pd.DataFrame, log: TransactionLog, cutoff: date) -> pd.DataFrame:
     """Add ``log_gap_sum``, a measure of regularity, to a table of all customers known at the cutoff.
 
     It is the sum of the logarithms of the days between successive purchases (0 without repeat purchases),
     called ``litt`` in BTYDplus (Platzer & Reutterer 2016, Marketing Science 35(5)).
     """
-    past = purchases_until(log.events, cutoff, log.params.event_grain)
-    before = past.date.lag().over(group_by="customer_id", order_by="date")
-    gaps = past.mutate(gap=past.date.delta(before, unit="day").cast("float64"))
-    sums = gaps.group_by("customer_id").agg(log_gap_sum=_log_gap_sum(gaps.gap))
+    sums = log_gaps_expression(log.events, cutoff, log.params.event_grain)
     sums = execute_in_order(log.connection, sums.order_by("customer_id"))
     return table.merge(sums, on="customer_id", how="left", validate="one_to_one")
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from guanxi.data.predictions import Predictions, read_predictions
 from guanxi.data.transactions import TransactionLog
-from guanxi.errors import DataError
+from guanxi.errors import DataError, ParamsError
 from guanxi.evaluation.realised_performance import measure, outcomes, with_outcomes
 from guanxi.features.rfm import purchases_until
 from guanxi.features.snapshots import features_at
@@ -64,10 +64,15 @@ def measure_realised_performance(
     """Measure a prediction table, or else the model's predictions as of one horizon ago.
 
     ``profile`` is the model's training profile, ``day`` the last day whose outcomes are known, and
-    ``predictions`` a table that ``guanxi predict`` wrote.
+    ``predictions`` a table that ``guanxi predict`` wrote; none can be given for a sample of the customers.
     """
     known_until = min(day, log.last_day)
     if predictions is not None:
+        if log.weight > 1.0:
+            raise ParamsError(
+                f"{predictions}: of {log.source} only a sample of {log.customers:,} customers is here: leave "
+                "--predictions out, and the model's own predictions of the sample are measured"
+            )
         made = read_predictions(predictions, params.data)
         until = add_days(made.as_of, made.horizon_days)
         if until > known_until:

@@ -18,7 +18,7 @@ from guanxi.evaluation.backtest import Backtest
 from guanxi.evaluation.backtest import backtest as roll
 from guanxi.evaluation.decomposition import PARTS
 from guanxi.evaluation.holdout import GUANXI, LOSSES
-from guanxi.jobs._opened_log import open_log, show_findings
+from guanxi.jobs._opened_log import Engine, opened_log, show_findings
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
@@ -61,6 +61,7 @@ def backtest(
     horizon_days: int | None = None,
     as_of: date | str | None = None,
     cutoffs: Iterable[date | str] | date | str = (),
+    engine: Engine = "duckdb",
     progress: bool | Reporter = False,
 ) -> BacktestResult:
     """Fit and measure at several cutoffs, each time with the data up to the cutoff only.
@@ -80,6 +81,8 @@ def backtest(
         Default: the last day of the data; no later day is read.
     cutoffs : iterable of date or str, or a single one
         Default: up to five whose windows do not overlap.
+    engine : {"duckdb", "spark"}
+        As in :func:`guanxi.train`.
 
     Raises
     ------
@@ -101,11 +104,10 @@ def backtest(
     if path is not None:
         files.check_output(path / "metrics.parquet")
         check_replaceable(path, _OWN, "metrics.parquet", ("cutoff", "target", "model", "metric", "value"))
-    opened = open_log(source, resolved, reporter)
-    show_findings(opened.log, reporter)
-    with reporter.step("fit and measure at each cutoff") as step:
-        found = roll(opened.log, opened.as_of, resolved, days, step.detail)
-    opened.log.close()
+    with opened_log(source, resolved, reporter, engine) as opened:
+        show_findings(opened.log, reporter)
+        with reporter.step("fit and measure at each cutoff") as step:
+            found = roll(opened.log, opened.as_of, resolved, days, step.detail)
     if path is not None:
         writing = reporter.step(f"write {path}", extra=True)
         with writing, only_writer(str(path), path / LOCK), replaced_together(path) as new:

@@ -16,7 +16,6 @@ import pandas as pd
 from guanxi.data.attributes import read_attributes
 from guanxi.data.sinks import files
 from guanxi.data.sources.source import Source
-from guanxi.data.transactions import read_transactions
 from guanxi.data.usability import day_after_the_data
 from guanxi.errors import HistoryError, ParamsError
 from guanxi.evaluation.monitoring.drift import REJECTED, compare_with_profile, line_shares, unseen_shares
@@ -33,7 +32,7 @@ from guanxi.evaluation.monitoring.verdict import (
 from guanxi.features.snapshots import features_at
 from guanxi.jobs._contract_log import contract_day, open_contracts
 from guanxi.jobs._drift_words import drift_in_words, shares_in_words
-from guanxi.jobs._opened_log import last_day_used, source_name
+from guanxi.jobs._opened_log import Engine, last_day_used, source_name, transactions_of
 from guanxi.jobs._realised import RealisedPerformance, measure_realised_performance
 from guanxi.jobs._realised_contracts import realised_contracts
 from guanxi.jobs.predict import _load_checked
@@ -110,6 +109,7 @@ def monitor(
     predictions: str | None = None,
     params: Params | None = None,
     as_of: date | str | None = None,
+    engine: Engine = "duckdb",
     progress: bool | Reporter = False,
 ) -> Monitoring:
     """Compare a new source with a model's training data, and earlier predictions with outcomes.
@@ -129,6 +129,8 @@ def monitor(
         Its ``monitor`` section sets the limits. Default: ``params.yaml`` in the working folder, if any.
     as_of : date or str, optional
         Default: the last day of the data; no later row is read.
+    engine : {"duckdb", "spark"}
+        As in :func:`guanxi.train`.
     progress : bool or Reporter
         True: show the steps on the standard error, as the commands do.
 
@@ -149,9 +151,11 @@ def monitor(
     if path is not None:
         files.check_output(path)
     loaded = _load_checked(model, params, reporter)
+    if engine != "duckdb":
+        loaded.of_transactions(", one row per customer: leave --engine out, one machine is enough")
     profile = loaded.profile
     check_store(params.mlflow)
-    found = _compare(loaded, source, profile, predictions, params, reporter)
+    found = _compare(loaded, source, profile, predictions, params, reporter, engine)
     with reporter.step("log the measures in MLflow"):
         report = _report(found)
         tags = {name: str(found.facts[name]) for name in ("model", "model_version", "source", "as_of")}
@@ -171,6 +175,7 @@ def _compare(
     predictions: str | None,
     params: Params,
     reporter: Reporter,
+    engine: Engine,
 ) -> Monitoring:
     """Read a source and compare it with a model's training data."""
     raise NotImplementedError(loaded.served.task)
@@ -184,12 +189,11 @@ def _(
     predictions: str | None,
     params: Params,
     reporter: Reporter,
+    engine: Engine,
 ) -> Monitoring:
-    with reporter.step(f"read {source_name(source)}"):
-        log = read_transactions(source, params.data)
-    for finding in log.findings:
-        reporter.warn(str(finding))
-    try:
+    with transactions_of(source, params, reporter, engine) as log:
+        for finding in log.findings:
+            reporter.warn(str(finding))
         day = last_day_used(log, params, reporter)
         trained = parse_date(loaded.as_of, what="the model's as_of")
         horizons = abs((day - trained).days) / loaded.horizon_days
@@ -205,8 +209,6 @@ def _(
             shares = line_shares(log, profile, trained, day, horizons)
         with reporter.step("compare predictions with what happened", extra=True):
             realised = measure_realised_performance(log, loaded, profile, day, predictions, params)
-    finally:
-        log.close()
     later = day_after_the_data(log, day)
     reasons = [
         *([] if later is None else [Reason(Verdict.watch, str(later))]),
@@ -214,7 +216,8 @@ def _(
         *assess_drift(drift, params.monitor),
         *assess_shares(shares, params.monitor),
     ]
-    facts = _facts(loaded, profile, log.source, len(features)) | {"as_of": day.isoformat()}
+    customers = round(len(features) * log.weight)
+    facts = _facts(loaded, profile, log.source, customers) | {"as_of": day.isoformat()}
     return Monitoring(worst_verdict(reasons), sort_reasons(reasons), drift, shares, realised, facts)
 
 
@@ -226,6 +229,7 @@ def _(
     predictions: str | None,
     params: Params,
     reporter: Reporter,
+    engine: Engine,
 ) -> Monitoring:
     loaded.check_no_days(as_of=params.as_of, predictions=predictions)
     categories = loaded.served.categories
@@ -248,6 +252,7 @@ def _(
     predictions: str | None,
     params: Params,
     reporter: Reporter,
+    engine: Engine,
 ) -> Monitoring:
     if predictions is not None:
         raise ParamsError(

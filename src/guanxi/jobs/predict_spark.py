@@ -14,9 +14,9 @@ from guanxi.data.sinks.output_location import FolderLocation
 from guanxi.data.spark.engine import check_spark, open_spark
 from guanxi.data.spark.output import FolderWriter, check_folder
 from guanxi.data.spark.transactions import SparkLog, check_source, read_transactions
-from guanxi.errors import HistoryError, ParamsError
+from guanxi.errors import HistoryError
 from guanxi.features.behaviour import feature_expression
-from guanxi.jobs._opened_log import last_day_used, show_findings, source_name
+from guanxi.jobs._opened_log import last_day_used, show_findings, source_name, spark_address
 from guanxi.jobs._parts import only_writer
 from guanxi.jobs._scoring import Manifest
 from guanxi.jobs.predict import _load_checked
@@ -76,7 +76,7 @@ def predict_spark(
     drivers = None if drivers is None else resolved.drivers.top
     reporter = reporter_of(progress)
     reporter.expect(4)
-    source, output = _address(source, "source"), _address(output, "output")
+    source, output = spark_address(source, "source"), spark_address(output, "output")
     check_spark()
     check_source(source, resolved.data)
     check_folder(output)
@@ -118,12 +118,6 @@ def predict_spark(
             )
             folder.finish(manifest.to_dict())
     return manifest
-
-
-def _address(given: object, what: str) -> str:
-    if not isinstance(given, str | Path) or not str(given):
-        raise ParamsError(f"the {what} {given!r} is not a path: name a Parquet file or folder")
-    return str(given)
 
 
 def _scores(

@@ -19,7 +19,7 @@ from guanxi.evaluation.monitoring.profile import transaction_profile
 from guanxi.evaluation.portfolio.totals import forecast_totals
 from guanxi.evaluation.realised_performance import held_out_customers
 from guanxi.features.snapshots import features_at
-from guanxi.jobs._opened_log import OpenedLog, open_log, show_findings
+from guanxi.jobs._opened_log import Engine, OpenedLog, opened_log, show_findings
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.models.drivers import churn_effects
 from guanxi.params import Params, load_params, override
@@ -54,7 +54,7 @@ class Training:
     served : FittedModels
     usability : Usability
     fit_notes : list of str
-        Notes on the fits, such as a model that replaces another.
+        Notes on the fits, such as a model that replaces another, or what rests on a sample.
     totals : pandas.DataFrame
         Forecast purchases and spend of all customers and of segments: :func:`.totals.forecast_totals`.
     params : Params
@@ -96,6 +96,7 @@ def train(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
+    engine: Engine = "duckdb",
     progress: bool | Reporter = False,
 ) -> Training:
     """Train on a source and register the model as candidate.
@@ -113,6 +114,8 @@ def train(
         Overrides ``params.horizon_days``.
     as_of : date or str, optional
         Default: the last day of the data.
+    engine : {"duckdb", "spark"}
+        ``spark`` for data too large for one machine, as Parquet: see `docs/spark.md`.
     progress : bool or Reporter
         True: show the steps on the standard error, as the commands do.
 
@@ -132,11 +135,9 @@ def train(
     resolved = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter_of(progress)
     reporter.expect(5)
-    opened = open_log(source, resolved, reporter)
-    show_findings(opened.log, reporter)
-    training = _train_log(opened, resolved, reporter)
-    opened.log.close()
-    return training
+    with opened_log(source, resolved, reporter, engine) as opened:
+        show_findings(opened.log, reporter)
+        return _train_log(opened, resolved, reporter)
 
 
 def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Training:
@@ -191,7 +192,8 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         run_id, model_uri = log_training(store, served, twin, record)
         tags = {"guanxi.as_of": as_of.isoformat(), "guanxi.horizon_days": str(params.horizon_days)}
         version = registration.register(store, run_id, model_uri, tags)
-        limits = [*holdout.warnings, *holdout.reasons, *fit_notes(served, twin), *usability.warnings]
+        notes = [*_of_sample(log), *fit_notes(served, twin)]
+        limits = [*holdout.warnings, *holdout.reasons, *notes, *usability.warnings]
         write_card(store, version, training_card(record, served, (holdout.cutoff, holdout.end), limits))
         step.detail("smoke test")
         champion = registration.make_candidate(store, version, served, holdout.biased)
@@ -204,12 +206,22 @@ def _train_log(opened: OpenedLog, params: Params, reporter: Reporter) -> Trainin
         holdout=holdout,
         served=served,
         usability=usability,
-        fit_notes=fit_notes(served, twin),
+        fit_notes=notes,
         totals=totals,
         params=params,
         store=store,
         explanation=explanation,
     )
+
+
+def _of_sample(log: TransactionLog) -> list[str]:
+    """Tell what rests on a sample of the customers, if anything does."""
+    if log.weight == 1.0:
+        return []
+    return [
+        f"value models are fitted to all customers, trees and measures to a sample of {log.customers:,}, "
+        f"each of which stands for {log.weight:.3g} in the totals"
+    ]
 
 
 def _held_out(

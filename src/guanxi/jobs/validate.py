@@ -10,7 +10,7 @@ from guanxi.data.sources.source import Source
 from guanxi.data.usability import Usability
 from guanxi.errors import ParamsError
 from guanxi.jobs._contract_log import assess_source, contract_day
-from guanxi.jobs._opened_log import open_log
+from guanxi.jobs._opened_log import Engine, open_log, opened_on_spark
 from guanxi.jobs.reporter import Reporter, reporter_of
 from guanxi.params import Params, load_params, override
 from guanxi.params.python_advice import advises_in_python
@@ -24,6 +24,7 @@ def validate(
     params: Params | None = None,
     horizon_days: int | None = None,
     as_of: date | str | None = None,
+    engine: Engine = "duckdb",
     progress: bool | Reporter = False,
 ) -> Usability:
     """Assess a source without fitting; with purchases, the relation tables named by the parameters too.
@@ -37,6 +38,8 @@ def validate(
     horizon_days : int, optional
     as_of : date or str, optional
         Default: the last day of the data.
+    engine : {"duckdb", "spark"}
+        As in :func:`guanxi.train`.
     progress : bool or Reporter
         True: show the steps on the standard error, as the commands do.
 
@@ -56,6 +59,12 @@ def validate(
     params = override(base, {"horizon_days": horizon_days, "as_of": as_of})
     reporter = reporter_of(progress)
     reporter.expect(1)
+    named = [name for name, relation in params.relations if relation.source]
+    if engine != "duckdb":
+        if named:
+            raise ParamsError(f"--engine spark reads no relation tables, but {named[0]} is set: leave it out")
+        with opened_on_spark(source, params, reporter, engine) as (_, usability):
+            return usability
     if params.task == "labels":
         raise ParamsError("guanxi validate knows purchases and contracts: guanxi train checks labels")
     if params.task == "contracts":
@@ -63,7 +72,6 @@ def validate(
     opened = open_log(source, params, reporter)
     usability = opened.usability
     try:
-        named = [name for name, relation in params.relations if relation.source]
         if named:
             with reporter.step(f"read {', '.join(named)}", extra=True):
                 usability = _with_relations(usability, read_relations(params, opened.log))

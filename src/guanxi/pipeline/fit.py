@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,28 +13,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.data.transactions import TransactionLog
-from guanxi.features.rfm import with_log_gaps
+from guanxi.features.distinct_histories import DistinctHistories, number_of_customers
 from guanxi.features.snapshots import SnapshotPlan, features_at, plan_snapshots, snapshots_at
 from guanxi.models import GammaGamma
 from guanxi.models.margins import fit_margins
-from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
+from guanxi.models.purchase_models import transaction_model
 from guanxi.models.transaction_model import TransactionModel
 from guanxi.params import Params
 from guanxi.periods import days_per_unit
 from guanxi.pipeline._base_learners import MODELLED_OUTCOMES, Base, SharedTables
 from guanxi.pipeline._fittable import check_fittable, check_horizon
+from guanxi.pipeline._value_fits import _candidates, _fit_spend, _fit_transactions
 from guanxi.pipeline.correction import ALONE, CONTENDERS, _alone, _fit_correction, _FittedCorrection
 from guanxi.pipeline.level._refits import refit_models
 from guanxi.pipeline.level.forecast import PortfolioLevel, fit_level
-from guanxi.pipeline.selection import (
-    CANDIDATES,
-    USUAL,
-    Choice,
-    _choose_models,
-    _only,
-    _with_one_inside,
-    fit_quietly,
-)
+from guanxi.pipeline.selection import Choice, _choose_models, _only
 from guanxi.pipeline.tuning import _tune
 from guanxi.served.driver_texts import driver_of
 from guanxi.served.model import (
@@ -163,9 +156,12 @@ def fit_models(
     snapshots = snapshots_at(log, days, window).__getitem__
     on_step("purchases and spend")
     choice = _choose(log.first_day, plan, params, snapshots)
-    transactions, choice = _fit_transactions(log, as_of, features, choice, params)
-    spend = _fit_spend(features, params) if log.has_amounts else None
-    model = _value_models(as_of, params, features, window, transactions, choice, spend)
+    known = DistinctHistories(log, as_of, features)
+    transactions, choice = _fit_transactions(known, choice, params)
+    spend = _fit_spend(known.amounts, params) if log.has_amounts else None
+    model = _value_models(
+        as_of, params, features, _limits(known.histories, window), transactions, choice, spend
+    )
     on_step("level")
     level = _fit_level(log, as_of, [transactions[name] for name in dict.fromkeys(choice.counts)], params)
     flat = Scorer(model, {})
@@ -252,59 +248,16 @@ def _choose(
     return _choose_models(plan, first_day, snapshots, params.seed, _candidates(params))
 
 
-def _candidates(params: Params) -> tuple[str, ...]:
-    """Models that ``auto`` compares: lifetimes knows no regular gaps."""
-    return USUAL if params.clv.engine == "lifetimes" else CANDIDATES
-
-
-def _fit_transactions(
-    log: TransactionLog, as_of: date, features: pd.DataFrame, choice: Choice, params: Params
-) -> tuple[dict[str, TransactionModel], Choice]:
-    """Fit the chosen models. A fallback is served under its own name."""
-    period = days_per_unit(params.data.event_grain)
-
-    @cache
-    def with_gaps() -> pd.DataFrame:
-        return with_log_gaps(features, log, as_of)
-
-    def fit(name: str) -> TransactionModel:
-        rows = with_gaps() if name in CNBD_MODELS else features
-        return fit_quietly(transaction_model(name, params.clv.engine, period), rows)
-
-    fitted = {name: fit(name) for name in choice.names}
-    if params.clv.model == "auto":
-        choice = _with_one_inside(choice, fitted, fit, _candidates(params))
-        fitted = {name: fitted[name] for name in choice.names}
-    serving = {name: model.process_.name for name, model in fitted.items()}
-    # Names may repeat: if two models fall back to the same one, their mean counts it twice.
-    counts, churn = (tuple(serving[name] for name in names) for names in (choice.counts, choice.churn))
-    # A requested model takes precedence over a fallback of the same name.
-    own_last = sorted(fitted.items(), key=lambda pair: serving[pair[0]] == pair[0])
-    return {serving[name]: model for name, model in own_last}, replace(choice, counts=counts, churn=churn)
-
-
-def _fit_spend(features: pd.DataFrame, params: Params) -> GammaGamma:
-    """Fit Gamma-Gamma, or a common mean amount if ``clv.spend`` is ``mean``."""
-    if params.clv.spend == "gamma_gamma":
-        return fit_quietly(GammaGamma(), features)
-    repeaters = features["frequency"] > 0
-    mean = np.average(features["monetary_value"][repeaters], weights=features["frequency"][repeaters])
-    equal = fit_quietly(GammaGamma(), features.assign(monetary_value=np.where(repeaters, mean, 0.0)))
-    equal.fit_report_ |= {"fallback": None, "warnings": []}  # a common mean was requested
-    return equal
-
-
 def _value_models(
     as_of: date,
     params: Params,
     features: pd.DataFrame,
-    window_days: int,
+    limits: Limits,
     transactions: dict[str, TransactionModel],
     choice: Choice,
     spend: GammaGamma | None,
 ) -> ServedModel:
     """Assemble the served model from the value models, without seasons and corrections."""
-    history_days = int(features["T"].max()) + 1
     return ServedModel(
         as_of=as_of.isoformat(),
         horizon_days=params.horizon_days,
@@ -318,14 +271,21 @@ def _value_models(
         spend=_served_spend(spend),
         lifetime_value=LifetimeValue(params.clv.annual_discount_rate, params.clv.margin, params.clv.interval),
         drivers=Drivers(params.drivers.top),
-        limits=Limits(
-            customers=len(features),
-            repeat_customers=int((features["frequency"] > 0).sum()),
-            history_days=history_days,
-            window_days=window_days,
-            longest_measurable_horizon_days=history_days // 2,
-        ),
+        limits=limits,
         margin=fit_margins(features) if spend and "margin_share" in features else None,
+    )
+
+
+def _limits(histories: pd.DataFrame, window_days: int) -> Limits:
+    customers = number_of_customers(histories)
+    each = np.ones(len(histories)) if customers is None else customers
+    history_days = int(histories["T"].max()) + 1
+    return Limits(
+        customers=int(each.sum()),
+        repeat_customers=int(each[histories["frequency"] > 0].sum()),
+        history_days=history_days,
+        window_days=window_days,
+        longest_measurable_horizon_days=history_days // 2,
     )
 
 

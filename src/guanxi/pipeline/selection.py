@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from guanxi.errors import DataError, FitError, FitWarning
+from guanxi.features.distinct_histories import number_of_customers
 from guanxi.features.snapshots import SnapshotPlan
 from guanxi.models.gamma_gamma import GammaGamma
 from guanxi.models.purchase_models import CNBD_MODELS, transaction_model
@@ -145,10 +146,10 @@ def _is_at_edge(model: TransactionModel) -> bool:
 
 
 def fit_quietly(model: Model, rfm: pd.DataFrame) -> Model:
-    """Fit without warnings, which remain available in ``fit_report_``."""
+    """Fit to rows or to counted histories without warnings, which remain in ``fit_report_``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        model.fit(rfm)
+        model.fit(rfm, number_of_customers(rfm))
     return model
 
 

@@ -131,6 +131,26 @@ def test_columns_in_the_names_of_folders_are_read(spark_session: Any, tmp_path: 
     own.close()
 
 
+def test_lines_of_whole_years_are_dated_from_their_first_day(spark_session: Any, tmp_path: Path) -> None:
+    days = pd.Series(pd.to_datetime([f"{2010 + i // 40}-12-31" for i in range(200)])).astype("datetime64[us]")
+    lines = pd.DataFrame(
+        {"customer_id": [f"c{i % 40}" for i in range(200)], "timestamp": days, "amount": 2.0}
+    )
+    lines.to_parquet(tmp_path / "years.parquet")
+    params = DataParams(event_grain="Y")
+    own = read_transactions(str(tmp_path), params)
+    assert own.last_day == dt.date(2014, 1, 1)
+    with open_spark() as engine:
+        log = spark_log.read_transactions(engine, str(tmp_path), params, count_repeated=True)
+        for name in (*COUNTS, "repeated_lines"):
+            assert getattr(log, name) == getattr(own, name), name
+        same_findings(log.findings, own.findings)
+        got = features(log, own.last_day, 365)
+    expected = features_at(own, own.last_day, 365)
+    pd.testing.assert_frame_equal(got, expected, rtol=1e-12, check_dtype=False)
+    own.close()
+
+
 def test_a_log_without_amounts(spark_session: Any, tmp_path: Path) -> None:
     table = dirty_lines().rename(columns={"Kunde Nr.": "customer_id", "bought": "timestamp"})
     table[["customer_id", "timestamp", "order_id"]].to_parquet(tmp_path / "visits.parquet")

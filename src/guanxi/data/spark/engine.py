@@ -18,6 +18,7 @@ from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 import sqlglot as sg
 from ibis.backends.sql.compilers.base import SQLGlotCompiler
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
@@ -37,6 +38,7 @@ _ONE_MACHINE = {
     "spark.ui.enabled": "false",
 }
 _ROWS_PER_BATCH = 50_000  # large enough for speed, small enough for memory
+_ROWS_PER_PART = 1_000_000
 
 
 class _Compiler(PySparkCompiler):  # type: ignore[misc]
@@ -89,6 +91,21 @@ class _SparkEngine:
         """Collect a small table."""
         frame = self.frame(expression)
         return pd.DataFrame(map(tuple, frame.collect()), columns=frame.columns)
+
+    def fetch(self, expression: Any) -> pd.DataFrame:
+        """Collect a table of up to some millions of rows."""
+        table: pd.DataFrame = self.frame(expression).toArrow().to_pandas()
+        return table
+
+    def parts(self, expression: Any, rows: int) -> Iterator[pa.Table]:
+        """Collect a kept table part by part, each of about a million rows; ``rows`` is their number.
+
+        All at once they would have to fit into Java's memory.
+        """
+        frame = self.frame(expression)
+        count = -(-max(rows, 1) // _ROWS_PER_PART)
+        for number in range(count):
+            yield frame.filter(f"pmod(xxhash64(customer_id), {count}) = {number}").toArrow()
 
     def table(self, name: str, frame: Any) -> Any:
         """Register a Spark DataFrame under a name and return it as an ibis table."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from guanxi.data import datasets, rules
-from guanxi.data._columns import canonical_columns
+from guanxi.data._columns import canonical_columns, repeated
 from guanxi.data._findings import DataFinding
 from guanxi.data._plausibility import examine
 from guanxi.data._rejections import without_examples
@@ -23,7 +24,13 @@ from guanxi.data.sources.redaction import redact
 from guanxi.data.sources.source import _find_files
 from guanxi.data.sources.source_table import ROW, SourceTable, _check_names
 from guanxi.data.spark.engine import _SparkEngine
-from guanxi.data.transactions import WITHOUT_AMOUNTS, _all_rejected, _events_of
+from guanxi.data.transactions import (
+    WITHOUT_AMOUNTS,
+    _all_rejected,
+    _dated_from_first_days,
+    _events_of,
+    _from_first_days,
+)
 from guanxi.errors import DataError, ParamsError, SourceError
 from guanxi.params import DataParams
 
@@ -32,7 +39,10 @@ _ROW = f"named_struct('file', _metadata.file_path, 'row', _metadata.row_index) A
 
 @dataclass(frozen=True)
 class SparkLog:
-    """Accepted lines of a source on Spark; attributes as in :class:`.transactions.TransactionLog`."""
+    """Accepted lines of a source on Spark; attributes as in :class:`.transactions.TransactionLog`.
+
+    ``repeated_lines`` is None unless they were to be counted.
+    """
 
     source: str
     params: DataParams
@@ -42,12 +52,28 @@ class SparkLog:
     lines_read: int
     lines_accepted: int
     rejected_by_rule: dict[str, int]
+    repeated_lines: int | None
     has_amounts: bool
     customers_without_purchase: int
     first_day: date
     last_day: date
     value: float
     findings: tuple[DataFinding, ...] = ()
+
+    def rows(self, expression: Any) -> pd.DataFrame:
+        """Collect a small table."""
+        return self.engine.rows(expression)
+
+    def fetch(self, expression: Any) -> pd.DataFrame:
+        """Collect a table of up to some millions of rows."""
+        return self.engine.fetch(expression)
+
+    def digest(self) -> str:
+        """Digest of all accepted lines, in any order; another than DuckDB's, whose hash function differs."""
+        names = ", ".join(f"`{name}`" for name in self.lines.columns)
+        totals = "count(*)", f"sum(cast(xxhash64({names}) AS decimal(38, 0)))"
+        row = self.engine.frame(self.lines).selectExpr(*totals).collect()[0]
+        return hashlib.sha256(repr(("spark", names, *row)).encode()).hexdigest()[:32]
 
 
 def check_source(source: str, params: DataParams) -> None:
@@ -73,7 +99,9 @@ def check_source(source: str, params: DataParams) -> None:
         )
 
 
-def read_transactions(engine: _SparkEngine, source: str, params: DataParams) -> SparkLog:
+def read_transactions(
+    engine: _SparkEngine, source: str, params: DataParams, *, count_repeated: bool = False
+) -> SparkLog:
     """Read Parquet into canonical transactions; only counts are collected.
 
     Parameters
@@ -83,6 +111,8 @@ def read_transactions(engine: _SparkEngine, source: str, params: DataParams) -> 
         A path, glob or folder visible to all workers, or an address of a file system known to Spark.
     params : DataParams
         Columns and policies.
+    count_repeated : bool
+        Whether to count the lines that repeat an earlier one, which takes another pass over the source.
 
     Raises
     ------
@@ -107,6 +137,7 @@ def read_transactions(engine: _SparkEngine, source: str, params: DataParams) -> 
     everyone = judged.filter(judged.customer_id.notnull()).agg(n=judged.customer_id.nunique())
     lines = engine.table("lines", engine.frame(judged.filter(judged.rule.isnull()).drop("rule")))
     n_accepted, has_amounts = int(accepted["lines"]), bool(pd.notna(accepted["value"]))
+    lines, first, last, noted = _in_whole_periods(engine, lines, accepted, params)
     known = by_rule["value"].dropna()
     values = {rule if isinstance(rule, str) else None: float(value) for rule, value in known.items()}
     return SparkLog(
@@ -118,18 +149,41 @@ def read_transactions(engine: _SparkEngine, source: str, params: DataParams) -> 
         lines_read=int(by_rule["lines"].sum()),
         lines_accepted=n_accepted,
         rejected_by_rule=rejected,
+        repeated_lines=_repeated_lines(engine, table, params) if count_repeated else None,
         has_amounts=has_amounts,
         customers_without_purchase=int(engine.rows(everyone)["n"].iloc[0] - accepted["customers"]),
-        first_day=pd.Timestamp(accepted["first"]).date(),
-        last_day=pd.Timestamp(accepted["last"]).date(),
+        first_day=first,
+        last_day=last,
         value=float(accepted["value"]) if has_amounts else math.nan,
         findings=(
             *stand_ins.findings,
             *without_examples(table, rejected, values, n_accepted, rules._plain_advice),
             *(() if has_amounts else (WITHOUT_AMOUNTS,)),
+            *noted,
             *examine(lines, params, engine.rows),
         ),
     )
+
+
+def _in_whole_periods(
+    engine: _SparkEngine, lines: Any, accepted: Any, params: DataParams
+) -> tuple[Any, date, date, tuple[DataFinding, ...]]:
+    """Date lines of whole periods from the first days, and tell it; return the first and last day too."""
+    noted: tuple[DataFinding, ...] = ()
+    ends = accepted
+    dated = _from_first_days(lines, params.event_grain, engine.rows)
+    if dated is not lines:
+        frame = engine.frame(dated)  # where the first day of a period is a timestamp
+        lines = engine.table("lines_of_periods", frame.withColumn("date", frame["date"].cast("date")))
+        ends = engine.rows(lines.agg(first=lines.date.min(), last=lines.date.max())).iloc[0]
+        noted = (_dated_from_first_days(params.event_grain, int(accepted["lines"]), ends["last"]),)
+    return lines, pd.Timestamp(ends["first"]).date(), pd.Timestamp(ends["last"]).date(), noted
+
+
+def _repeated_lines(engine: _SparkEngine, source: SourceTable, params: DataParams) -> int:
+    compared = [name for name in source.columns if name not in params.duplicates_ignore]
+    again = source.table.filter(repeated(source.table, compared))
+    return int(engine.rows(again.agg(n=again.count()))["n"].iloc[0])
 
 
 def _by_rule(engine: _SparkEngine, judged: Any, params: DataParams) -> pd.DataFrame:

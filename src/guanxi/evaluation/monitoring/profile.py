@@ -79,7 +79,7 @@ def transaction_profile(
     now, before = (scorer.score(each, drivers=0) for each in (served.features, earlier))
     return {
         "task": served.model.task,
-        "customers": len(served.features),
+        "customers": served.model.limits.customers,
         "lines": {"read": log.lines_read, "rejected": log.lines_read - log.lines_accepted},
         "features": _describe(served.features, earlier, scorer.features),
         "scores": _describe(now, before, SCORES),

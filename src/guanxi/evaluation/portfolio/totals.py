@@ -211,7 +211,8 @@ def forecast_totals(
     Returns
     -------
     pandas.DataFrame
-        As :func:`_portfolio_intervals`, with ``actual`` if outcomes are given.
+        As :func:`_portfolio_intervals`, with ``actual`` if outcomes are given; from a sample of the customers
+        (``log.weight``), totals of all of them are estimated.
     """
     used = list(dict.fromkeys(fitted.choice.counts))
     windows = rolling_errors(log, fitted.as_of, horizon_days, btyd_forecaster(log, used))
@@ -226,7 +227,19 @@ def forecast_totals(
     for _, names in usual_segments(rfm, forecasts).items():
         ends = _portfolio_intervals(forecasts, windows, horizon_days, errors, level, names)
         tables.append(ends if outcomes is None else ends.assign(actual=_actual(ends, names, outcomes)))
-    return pd.concat(tables, ignore_index=True).drop_duplicates(["target", "segment"]).reset_index(drop=True)
+    table = pd.concat(tables, ignore_index=True).drop_duplicates(["target", "segment"]).reset_index(drop=True)
+    return table if log.weight == 1.0 else _of_all(table, log.weight)
+
+
+def _of_all(table: pd.DataFrame, weight: float) -> pd.DataFrame:
+    """Totals of all customers from those of a sample, each of which stands for ``weight`` customers."""
+    sums = [name for name in ("expected", "lower", "upper", "actual") if name in table]
+    counts = (table["customers"] * weight).round().astype(int)
+    table = table.assign(customers=counts, **{name: table[name] * weight for name in sums})
+    whole = table["target"] == "purchases"
+    table["lower"] = table["lower"].mask(whole, np.floor(table["lower"]))
+    table["upper"] = table["upper"].mask(whole, np.ceil(table["upper"]))
+    return table
 
 
 def _actual(ends: pd.DataFrame, names: pd.Series, outcomes: pd.DataFrame) -> list[float]:
