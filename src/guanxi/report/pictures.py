@@ -141,6 +141,6 @@ def _shap(explanation: Explanation | None, language: Language) -> Picture | None
         for i in _strongest_drivers(explanation, 3)
     ]
     caption = t["shap_text"].format(
-        customers=number(len(explanation.values)), features=", ".join(names) or MISSING
+        customers=number(len(explanation.values)), features=t["answer_and"].join(names) or MISSING
     )
     return picture(lambda: figures.shap_summary(explanation, language), "shap", caption, t)

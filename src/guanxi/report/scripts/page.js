@@ -117,7 +117,7 @@
       view: { stroke: null },
       axis: {
         labelColor: colour("ink"), titleColor: colour("ink"), gridColor: colour("line"), domainColor: colour("muted"),
-        tickColor: colour("muted"), labelFontSize: 12, titleFontSize: 12.5, titleFontWeight: "normal", titlePadding: 8,
+        tickColor: colour("muted"), labelFontSize: 12, titleFontSize: 12.5, titleFontWeight: "normal", titlePadding: 8, labelSeparation: 8,
       },
       legend: { labelColor: colour("ink"), titleColor: colour("ink"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
       text: { color: colour("ink"), fontSize: 12 },
