@@ -102,6 +102,7 @@ class TestRun:
         assert (there / "models" / "guanxi-contracts" / "MLmodel").is_file()
         assert "candidate and, as the first, champion" in summary_text(ran, "subscriptions.csv")
 
+    @pytest.mark.slow
     def test_the_page_is_made_again_in_another_language(self, ran, there, tmp_path):
         again = tmp_path / "again.html"
         report("output", again)

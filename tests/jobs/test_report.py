@@ -29,6 +29,7 @@ def test_the_same_parameters_make_the_same_page(there: Path, tmp_path: Path) -> 
     assert again.read_bytes() == (there / "report.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_language_and_currency(there: Path, tmp_path: Path, command: Any) -> None:
     page = tmp_path / "zh.html"
     given = ("report", "--language", "zh", "--set", "report.currency=GBP", "-o", str(page))

@@ -127,6 +127,7 @@ def test_a_source_is_needed(command):
     assert (ended.code, "--task labels needs a SOURCE" in ended.error) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_page_is_made_again_from_the_folder_alone(told, folder, tmp_path):
     output, again = folder / "output", tmp_path / "again.html"
     report(output, again)
