@@ -42,7 +42,7 @@ def rows():
     x = np.minimum(generator.geometric(0.25, 500) - 1.0, T)
     x[:4] = [700.0, 2000.0, 0.0, 30.0]  # with more purchases to come than any table has
     T[:4] = [730.0, 2000.0, 1.0, 31.0]
-    t_x = np.where(x > 0, np.ceil(T * generator.random(1500) ** 0.3), 0.0)
+    t_x = np.where(x > 0, np.ceil(T * generator.random(500) ** 0.3), 0.0)
     t_x[:4] = T[:4] * (x[:4] > 0)
     return x, t_x, T, np.where(x > 0, generator.gamma(4.0, 8.0, 500), 0.0)
 
