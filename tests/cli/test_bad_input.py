@@ -99,6 +99,7 @@ class TestSource:
         assert re.search(r"lines read +200\b", ended.out)
 
     @pytest.mark.parametrize("job", ["train", "run", "backtest"])
+    @pytest.mark.slow
     def test_mostly_unreadable_lines_are_refused(self, fails, csv, job):
         table = transactions().astype({"amount": object})
         table.loc[:149, "amount"] = "free"

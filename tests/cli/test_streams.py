@@ -119,6 +119,7 @@ def test_a_closed_pipe_is_no_error(here, arguments):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 @pytest.mark.parametrize("arguments", [["validate", "sales.csv"], ["--help"], ["validate", "--help"]])
+@pytest.mark.slow
 def test_a_full_disk_behind_the_output_ends_in_one_line(here, arguments):
     with open("/dev/full", "w") as full:
         done = subprocess.run(

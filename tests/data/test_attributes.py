@@ -143,6 +143,7 @@ class TestKinds:
             ("1'{}.25", 1100.25),
         ],
     )
+    @pytest.mark.slow
     def test_numbers_are_read_as_amounts_are(self, written, value, tmp_path):
         table = customers(price=[written.format(100 + i) for i in range(ROWS)])
         table.to_csv(tmp_path / "t.csv", index=False)

@@ -109,6 +109,7 @@ def test_words_and_years_that_no_log_holds_are_unparsable(read_lines: Reader) ->
     assert log.rejected_by_rule == {"unparsable_timestamp": len(words)}
 
 
+@pytest.mark.slow
 def test_the_first_and_the_last_instants_are_handled(read_lines: Reader) -> None:
     log = read_lines("1,1900-01-02,1\n1,2020-02-29,1\n1,290000-01-01,1\n1,2999-01-01,1\n1,0001-01-01,1\n")
     assert (log.first_day, log.last_day) == (dt.date(1900, 1, 2), dt.date(2020, 2, 29))
@@ -166,6 +167,7 @@ def test_a_format_that_is_none() -> None:
 
 
 class TestProducts:
+    @pytest.mark.slow
     def test_two_and_three_factors(self, read_lines: Reader) -> None:
         header = "customer_id,timestamp,q,p,d\n"
         lines = "1,2020-01-01,2,3,0.5\n2,2020-01-01,,3,1\n3,2020-01-01,x,3,1\n"

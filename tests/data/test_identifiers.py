@@ -58,6 +58,7 @@ def test_blanks_around_an_identifier_make_no_other_customer(written: list[str]) 
         ([b"\xff\x00", b"a"], ["a", "ff00"]),
     ],
 )
+@pytest.mark.slow
 def test_numbers_keep_their_identity_and_lose_their_point(ids: Any, expected: list[Any]) -> None:
     assert customers(ids) == expected
 
@@ -65,6 +66,7 @@ def test_numbers_keep_their_identity_and_lose_their_point(ids: Any, expected: li
 @pytest.mark.parametrize(
     "word", ["NULL", "null", " nan ", "N/A", "NaT", "None", "-", "#N/A", "GUEST", "\u00a0"]
 )
+@pytest.mark.slow
 def test_words_for_nobody_are_no_customer(read_lines: Reader, word: str) -> None:
     log = read_lines(f"a,2020-01-01,1\n{word},2020-01-01,2\n")
     assert log.rejected_by_rule == {"missing_customer": 1}
@@ -111,6 +113,7 @@ class TestGuests:
         ],
         ids=["kept by the setting", "not three times the busiest", "few lines", "few others"],
     )
+    @pytest.mark.slow
     def test_otherwise_it_is_a_customer(self, read_lines: Reader, lines: str, params: dict[str, Any]) -> None:
         log = read_lines(lines, **params)
         assert log.rejected_by_rule == {}
@@ -131,6 +134,7 @@ class TestGuests:
 @pytest.mark.parametrize(
     "word", ["Grand Total", "TOTAL", "Sum:", "Subtotal", "Gesamtergebnis", "合计", "总计", " total. "]
 )
+@pytest.mark.slow
 def test_a_line_of_totals_is_no_customer(read_lines: Reader, word: str) -> None:
     log = read_lines(f"a,2020-01-01,10\nb,2020-01-02,20\n{word},2020-01-02,30\n")
     assert log.rejected_by_rule == {"total_line": 1}
@@ -163,6 +167,7 @@ def test_totals_can_be_customers(read_lines: Reader) -> None:
         "blank codes",
     ],
 )
+@pytest.mark.slow
 def test_relation_tables_write_identifiers_the_same_way(in_log: Any, in_table: Any) -> None:
     table = pd.DataFrame(
         {"customer_id": in_log, "timestamp": [dt.date(2020, 1, 1)] * 2, "amount": [1.0, 2.0]}
@@ -206,6 +211,7 @@ def test_a_fraction_is_no_customer_of_a_log_with_whole_numbers() -> None:
         (["1.0", "1.1"], "1.0"),
     ],
 )
+@pytest.mark.slow
 def test_a_customer_is_found_as_written_in_the_source(ids: Any, asked: str) -> None:
     log = read_transactions(
         pd.DataFrame({"customer_id": ids, "timestamp": ["2020-01-01"] * 2, "amount": [1.0, 2.0]})

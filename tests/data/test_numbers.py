@@ -52,6 +52,7 @@ def settings_in(error: DataError) -> list[str]:
         ([Decimal("1.250"), Decimal(950)], [1.25, 950]),
     ],
 )
+@pytest.mark.slow
 def test_plain_numbers_need_no_setting(amounts: list[Any], values: list[float]) -> None:
     log = read(amounts)
     assert amounts_of(log) == values
@@ -89,6 +90,7 @@ def test_one_reading_is_taken_and_told(amounts: list[str], values: list[float], 
 @pytest.mark.parametrize(
     "text", ["(12.00)", "12.00-", "-12.00", "−12.00", "-$12", "($12.00)", "$(12)", "12 € -", "12 €-"]
 )
+@pytest.mark.slow
 def test_a_refund_in_any_writing_is_negative(text: str) -> None:
     lines = pd.DataFrame({"customer_id": "a", "timestamp": "2020-01-01", "amount": ["20.50", text]})
     log = read_transactions(lines)
@@ -104,6 +106,7 @@ def test_a_refund_in_any_writing_is_negative(text: str) -> None:
         (["1.000 €", "2.000 €"], [1, 2], [1000, 2000]),
     ],
 )
+@pytest.mark.slow
 def test_two_readings_are_refused_with_the_setting_of_each(
     amounts: list[str], as_point: list[float], as_comma: list[float]
 ) -> None:
@@ -114,6 +117,7 @@ def test_two_readings_are_refused_with_the_setting_of_each(
     assert amounts_of(read(amounts, decimal=",")) == as_comma
 
 
+@pytest.mark.slow
 def test_one_column_decides_for_the_others() -> None:
     log = read(["12.500", "950"], {"unit_price": ["1,5", "2"]})
     assert amounts_of(log) == [12500, 950]
@@ -161,6 +165,7 @@ def test_the_decimal_sign_cannot_separate_thousands() -> None:
         load_params(overrides=["data.decimal=,", "data.thousands=,"])
 
 
+@pytest.mark.slow
 def test_several_currencies_are_refused() -> None:
     with pytest.raises(
         DataError, match=r"several currencies, as in '\$5.00' and '5.00 €': convert them to one$"
@@ -172,6 +177,7 @@ def test_several_currencies_are_refused() -> None:
 @pytest.mark.parametrize(
     "text", ["5%", "1_000", "5k", "5M", "--5", "(5", "-5-", "1$2", "12.-5", "1.2.3", "1,2,3", "5 kg", "12:30"]
 )
+@pytest.mark.slow
 def test_what_is_no_number_is_rejected_by_name(text: str) -> None:
     log = read(["$2.50", text])
     assert amounts_of(log) == [2.5]
@@ -205,6 +211,7 @@ numbers = st.decimals(-(10**7), 10**7, allow_nan=False, allow_infinity=False, pl
     around=st.sampled_from(["{}", "${}", "{} €", "CHF {}", "R$ {}"]),
     negative=st.sampled_from(["-{}", "({})", "{}-"]),
 )
+@pytest.mark.slow
 def test_a_number_is_never_read_as_another(
     engine: Any, values: list[Decimal], places: int, signs: tuple[str, str], around: str, negative: str
 ) -> None:

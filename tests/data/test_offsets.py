@@ -32,6 +32,7 @@ def found(log: TransactionLog) -> list[DataFinding]:
         ("America/New_York", "22:15", "-05:00 / -04:00"),
     ],
 )
+@pytest.mark.slow
 def test_the_zone_of_the_offsets_keeps_the_days(zone: str, clock: str, offsets: str) -> None:
     log = read(zone, clock)
     (each,) = found(log)
@@ -43,6 +44,7 @@ def test_the_zone_of_the_offsets_keeps_the_days(zone: str, clock: str, offsets: 
     assert str(log.first_day) != str(mended.first_day) or zone.startswith(("Etc", "America"))
 
 
+@pytest.mark.slow
 def test_where_no_day_moves_nothing_is_said() -> None:
     assert found(read("Asia/Shanghai", "12:00")) == []
     assert found(read("UTC")) == []

@@ -20,6 +20,7 @@ LINES = pd.DataFrame(
 
 
 @pytest.mark.parametrize("dtype", ["int64", "string"])
+@pytest.mark.slow
 def test_one_customer_has_the_features_they_have_among_all(dtype):
     log = read_transactions(LINES.astype({"customer_id": dtype}))
     everyone = features_at(log, log.last_day, 30)

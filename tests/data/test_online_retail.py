@@ -42,6 +42,7 @@ def test_lines_add_up(log: Any) -> None:
     assert log.rejected.count().execute() == sum(log.rejected_by_rule.values())
 
 
+@pytest.mark.slow
 def test_lines_and_events_agree_with_pandas(log: Any, source: pd.DataFrame) -> None:
     table = source.assign(amount=source["Quantity"] * source["Price"], date=source["InvoiceDate"].dt.date)
     repeated = table.duplicated([name for name in source if name != "sheet"])

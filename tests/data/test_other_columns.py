@@ -29,6 +29,7 @@ def taken(*values: Any, n: int = 200) -> Any:
 
 
 @pytest.mark.parametrize("name", ["currency", "Currency Code", "Währung", "币种", "iso"])
+@pytest.mark.slow
 def test_several_currencies_are_said(name: str) -> None:
     found = findings({name: taken("EUR", "EUR", "EUR", "JPY")})
     assert set(found) == {"several_currencies"}

@@ -110,6 +110,7 @@ class TestAmounts:
 class TestTimes:
     @pytest.mark.parametrize("share", [0.002, 0.4])
     @pytest.mark.parametrize("day", ["1900-01-01", "1970-01-01"])
+    @pytest.mark.slow
     def test_first_days_of_calendars_stand_for_no_day(self, day: str, share: float) -> None:
         table = shop()
         table.loc[: int(share * len(table)), "timestamp"] = day
@@ -160,6 +161,7 @@ class TestTimes:
         ("freq", "name", "grain"),
         [("MS", "monthly_log", "M"), ("ME", "monthly_log", "M"), ("YS", "yearly_log", "Y")],
     )
+    @pytest.mark.slow
     def test_logs_by_month_and_year_are_said(self, freq: str, name: str, grain: str) -> None:
         days = pd.date_range("1999-01-01", periods=20, freq=freq).strftime("%Y-%m-%d")
         table = shop().assign(timestamp=np.resize(days, 600))
@@ -177,6 +179,7 @@ class TestTimes:
 
 class TestCustomers:
     @pytest.mark.parametrize("column", ["lines", "value"])
+    @pytest.mark.slow
     def test_one_with_an_outlying_share_is_named(self, column: str) -> None:
         table = shop(1200)
         if column == "lines":
@@ -260,6 +263,7 @@ class TestAdvice:
 
     @settings(max_examples=10, deadline=None)
     @given(rows=st.lists(dirt, max_size=40), refunds=st.sampled_from(["net", "drop", "reject"]))
+    @pytest.mark.slow
     def test_accepted_and_rejected_are_all_and_every_rule_has_advice(
         self, rows: list[tuple[str, str, str]], refunds: str
     ) -> None:

@@ -205,6 +205,7 @@ def test_all_lines_rejected_says_why_and_what_to_do(row: tuple[Any, ...], advice
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_digest_sees_lines_and_not_their_order() -> None:
     rows = [(1, "2020-01-01", 2.0), (2, "2020-01-02", 3.0), (2, "2020-01-02", 3.0)]
     digest = data_digest(read_transactions(frame(*rows)))

@@ -168,12 +168,14 @@ def test_a_given_format_that_swaps_days_is_refused_for_the_one_that_reads_all() 
     assert settings_in(caught.value) == ["null"]
 
 
+@pytest.mark.slow
 def test_a_given_format_stays_where_a_few_lines_are_written_otherwise() -> None:
     log = read([*TIMES.strftime("%d/%m/%Y"), "5.1.2020"], timestamp_format="%d/%m/%Y")
     assert log.rejected_by_rule == {"unparsable_timestamp": 1}
 
 
 @pytest.mark.parametrize(("junk", "refused"), [(2, False), (5, True)])
+@pytest.mark.slow
 def test_a_format_is_chosen_beside_little_junk_only(junk: int, refused: bool) -> None:
     times = [*TIMES.strftime("%d.%m.%Y"), *["soon"] * junk]
     if refused:
@@ -211,6 +213,7 @@ def test_times_written_in_two_ways_leave_out_the_other_way() -> None:
         "1e308",
     ],
 )
+@pytest.mark.slow
 def test_what_is_no_time_is_rejected_by_name(time: str) -> None:
     log = read([*TIMES.strftime("%Y-%m-%d"), time])
     assert log.rejected_by_rule == {"unparsable_timestamp": 1}
@@ -267,6 +270,7 @@ def test_all_times_rejected_names_what_they_look_like() -> None:
         ]
     ),
 )
+@pytest.mark.slow
 def test_a_day_is_never_read_as_another(engine: Any, days: list[dt.date], form: str) -> None:
     # Year first is ISO 8601, unless a value contradicts it.
     assume(form != "%Y-%d-%m" or any(day.day > 12 for day in days))
@@ -289,6 +293,7 @@ def test_a_day_is_never_read_as_another(engine: Any, days: list[dt.date], form: 
 @pytest.mark.parametrize(
     ("one", "other"), [("%d/%m/%Y", "%m/%d/%Y"), ("%d.%m.%Y", "%m-%d-%Y"), ("%Y-%m-%d", "%d.%m.%Y")]
 )
+@pytest.mark.slow
 def test_two_formats_in_one_column_are_named_together(one: str, other: str) -> None:
     days = pd.date_range("2021-01-01", periods=300, freq="2D")
     times = [*days[:200].strftime(one), *days[200:].strftime(other)]

@@ -43,6 +43,7 @@ def with_totals(rows: list[tuple[str, str, float]], by: Any, name: str) -> list[
         *("{}小计", "小计 {}", "{} 汇总", "SUM ({})"),
     ],
 )
+@pytest.mark.slow
 def test_totals_after_each_customer(name: str) -> None:
     log = log_of(with_totals(lines(), lambda table: table["customer_id"], name))
     assert log.rejected_by_rule == {"total_line": 40}

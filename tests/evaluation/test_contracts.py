@@ -95,6 +95,7 @@ def folds_of_customers(tmp_path: Path, observed: str) -> ContractEvaluation:
     return cross_validate(log, params)
 
 
+@pytest.mark.slow
 def test_file_of_customers_is_measured_at_every_opportunity(tmp_path: Path) -> None:
     found = folds_of_customers(tmp_path, "history")
     values = found.metrics.set_index(["target", "metric"])["value"]
@@ -112,6 +113,7 @@ def test_file_of_customers_is_measured_at_every_opportunity(tmp_path: Path) -> N
     assert found.grade.letter == "A"
 
 
+@pytest.mark.slow
 def test_file_of_the_last_period_is_measured_at_the_last_opportunity(tmp_path: Path) -> None:
     found = folds_of_customers(tmp_path, "last_period")
     assert len(found.rows) == len(found.table)

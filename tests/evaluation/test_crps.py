@@ -140,6 +140,7 @@ class TestSpend:
 
 
 class TestCustomers:
+    @pytest.mark.slow
     def test_counts_from_the_probabilities_of_the_scorer(self, twin, outcomes):
         rows, happened = twin.features.iloc[:200], outcomes.iloc[:200]
         assert (rows["customer_id"] == happened["customer_id"]).all()

@@ -36,6 +36,7 @@ def days() -> pd.DataFrame:
     return lines.groupby(["customer_id", lines["timestamp"].dt.date])["amount"].sum().reset_index()
 
 
+@pytest.mark.slow
 def test_outcomes_are_those_of_the_window(holdout, days):
     assert (holdout.cutoff, holdout.end) == (date(1998, 5, 1), date(1998, 6, 30))
     window = days[(days["timestamp"] > holdout.cutoff) & (days["timestamp"] <= holdout.end)]

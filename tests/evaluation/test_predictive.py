@@ -121,6 +121,7 @@ def held_out(source, data, cutoff, horizon):
         ),
     ],
 )
+@pytest.mark.slow
 def test_bg_nbd_fits_the_distribution_of_held_out_purchases(source, data, cutoff, horizon):
     """A plain simulation of BG/NBD measured .022 on CDNOW and .020 on Online Retail II, covering 95, 97 %."""
     table = held_out(source, data, cutoff, horizon)

@@ -201,6 +201,7 @@ def reference(events: pd.DataFrame, cutoff: pd.Timestamp) -> dict[str, float]:
     ),
     last=st.integers(300, 800),
 )
+@pytest.mark.slow
 def test_features_equal_pandas(rows: list[tuple[int, int, int]], last: int) -> None:
     start = pd.Timestamp("2019-01-01")
     lines = pd.DataFrame([*rows, (0, 0, 1)], columns=["customer_id", "day", "cents"])

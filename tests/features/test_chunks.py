@@ -69,11 +69,13 @@ def check(table: pd.DataFrame, customers: int, chunks: int, params: DataParams |
 
 
 @pytest.mark.parametrize("grain", ["D", "W", "M"])
+@pytest.mark.slow
 def test_of_all_columns(grain: str) -> None:
     check(lines(str), 37, 9, DataParams(event_grain=grain))
 
 
 @pytest.mark.parametrize("kind", IDS)
+@pytest.mark.slow
 def test_of_customers_of_any_type(kind: str) -> None:
     check(lines(IDS[kind])[["customer_id", "timestamp", "amount"]], 100, 3)
 

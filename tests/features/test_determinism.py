@@ -6,6 +6,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from guanxi.data.transactions import read_transactions
 from guanxi.features.snapshots import features_at, snapshot
@@ -13,6 +14,7 @@ from guanxi.features.snapshots import features_at, snapshot
 LINES = 300_000  # More than the engine gives to one thread at a time.
 
 
+@pytest.mark.slow
 def test_large_sums_are_the_same_at_every_run() -> None:
     rng = np.random.default_rng(0)
     days = rng.integers(0, 700, LINES)

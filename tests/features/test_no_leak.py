@@ -84,6 +84,7 @@ def test_events_after_the_cutoff_change_no_feature(
     beyond=lines(BEYOND),
     params=policies,
 )
+@pytest.mark.slow
 def test_outcomes_read_only_their_window(
     past: list[Any], inside: list[Any], beyond: list[Any], params: DataParams
 ) -> None:

@@ -43,6 +43,7 @@ def give(folder, params, **tables) -> None:
     )
 
 
+@pytest.mark.slow
 def test_files_and_run(tmp_path, params):
     folder = tmp_path / "out"
     customers = pd.DataFrame({"customer_id": ["1"], "profit": [12.0]})

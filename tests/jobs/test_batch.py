@@ -78,6 +78,7 @@ class TestNumbers:
         same(pd.read_parquet(here / "scores.parquet"), first_run.predictions)
         assert names(here) == ["scores.parquet", "scores.parquet.manifest.json"]
 
+    @pytest.mark.slow
     def test_of_the_whole_in_memory(self, here, first_run):
         parted = guanxi.predict("cdnow-sample")
         written = guanxi.predict("cdnow-sample", here / "scores/")
@@ -263,6 +264,7 @@ def test_the_source_is_not_replaced(here):
 
 
 class TestDatabase:
+    @pytest.mark.slow
     def test_duckdb(self, here, first_run):
         import duckdb
 

@@ -113,6 +113,7 @@ def test_a_log_and_a_run(command, mailing, tmp_path):
     assert run.data.metrics["spend_mail_lower"] < run.data.metrics["spend_mail_upper"]
 
 
+@pytest.mark.slow
 def test_errors_are_one_line_and_leave_nothing(command, mailing, tmp_path):
     ended = command("campaign", mailing, "cdnow-sample", "-o", "out", "--horizon", "400")
     assert ended.code == 2

@@ -168,12 +168,14 @@ class TestValidate:
         assert re.search(r"not renewed +\d+ \(\d+\.\d% of the opportunities\)", ended.out)
         assert re.search(r"amount per month, of those under contract +[\d,]+\.\d\d", ended.out)
 
+    @pytest.mark.slow
     def test_a_horizon_beyond_the_history_fails(self, folder, command):
         ended = command("validate", "subscriptions.csv", *QUICK, "--horizon", "3000", folder=folder)
         assert ended.code == 2
         assert "a window of 3,000 days up to" in ended.out
         assert "not enough data for a horizon of 3,000 days: see the report above" in ended.err
 
+    @pytest.mark.slow
     def test_bad_lines_are_counted_and_nobody_who_left_is_said(self, command, tmp_path):
         table = lines().assign(end=None)
         table.loc[0, "amount"] = -3.0
@@ -190,6 +192,7 @@ class TestValidate:
 
 
 class TestPredict:
+    @pytest.mark.slow
     def test_chunks_change_nothing(self, ran, there, settings, monkeypatch):
         monkeypatch.setattr(_predict_contracts, "_CUSTOMERS_AT_ONCE", 100)
         again = predict("subscriptions.csv", params=settings)
@@ -214,6 +217,7 @@ class TestPredict:
         before = predict("subscriptions.csv", params=settings, as_of="2023-06-30")
         assert set(before["as_of"].astype(str)) == {"2023-06-30"}
 
+    @pytest.mark.slow
     def test_nobody_under_contract(self, ran, there, command):
         given = (
             "predict",
@@ -236,6 +240,7 @@ class TestPredict:
 
 
 class TestExplain:
+    @pytest.mark.slow
     def test_the_drivers_add_up_to_the_next_renewal(self, ran, there, settings):
         row = ran.predictions.iloc[5]
         told = explain(str(row["customer_id"]), "subscriptions.csv", "one.png", params=settings)
@@ -448,6 +453,7 @@ class TestBadInput:
         ],
         ids=["ends before starts", "negative amounts", "all still there", "no dates", "all gone"],
     )
+    @pytest.mark.slow
     def test_data_that_nothing_can_be_learnt_from(self, train, change, message):
         ended = train(lines(**change))
         assert ended.code == 2, ended.err
@@ -464,6 +470,7 @@ class TestBadInput:
         assert "1.5% of the lines (1) were rejected because the amount is negative" in ended.err
         assert "overlaps" in ended.err
 
+    @pytest.mark.slow
     def test_a_horizon_beyond_the_history(self, command, tmp_path):
         lines().to_csv(tmp_path / "short.csv", index=False)
         ended = command(
@@ -472,6 +479,7 @@ class TestBadInput:
         assert ended.code == 2
         assert "choose a shorter --horizon" in ended.error
 
+    @pytest.mark.slow
     def test_nobody_stayed_a_whole_period(self, command, tmp_path):
         given = {"customer_id": range(40), "tenure": 0, "churned": ["Yes", "No"] * 20, "amount": 10.0}
         pd.DataFrame(given).to_csv(tmp_path / "new.csv", index=False)

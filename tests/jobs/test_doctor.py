@@ -96,6 +96,7 @@ def replace(folder: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["output", "."])
+@pytest.mark.slow
 def test_files_of_which_only_some_were_replaced(copied, lines, tmp_path, monkeypatch, place):
     del copied
     folder = tmp_path / place

@@ -89,6 +89,7 @@ class TestTransactions:
                 assert story.texts[driver] == row[f"driver_{rank}_text"]
             assert_adds_up(story)
 
+    @pytest.mark.slow
     def test_integer_customers(self, here, tmp_path):
         lines = datasets.load("cdnow-sample").astype({"customer_id": "int64"})
         story = explain("6", lines, tmp_path / "picture.png")
@@ -189,6 +190,7 @@ def labelled(tmp_path_factory):
 
 
 class TestLabels:
+    @pytest.mark.slow
     def test_numbers_are_those_of_the_prediction_table_and_add_up(self, labelled, monkeypatch, tmp_path):
         monkeypatch.chdir(labelled.folder)
         table = guanxi.predict(customers(), model=LABELS).set_index("customer_id")

@@ -116,6 +116,7 @@ class TestSameProcess:
         assert drift.loc["T", "drift"] == 0.0
         assert found.verdict is Verdict.ok
 
+    @pytest.mark.slow
     def test_a_log_that_ended_long_before(self, monitor, tmp_path):
         told = "the data ends on 1998-06-30, 550 days before 2000-01-01"
         with pytest.warns(UserWarning, match=told):
@@ -140,6 +141,7 @@ class TestDrift:
         others = [reason.text for reason in found.reasons if text not in reason.text]
         assert all("category_count" in each for each in others)
 
+    @pytest.mark.slow
     def test_half_of_the_lines_cannot_be_read(self, monitor):
         lines = sample().astype({"amount": object})
         broken = lines.sample(frac=1.0, random_state=0).assign(amount="n/a")
@@ -150,6 +152,7 @@ class TestDrift:
 
 
 class TestRealisedPerformance:
+    @pytest.mark.slow
     def test_the_model_scores_the_day_a_horizon_ago_again(self, monitor):
         found = monitor(sample())
         realised = found.realised
@@ -163,6 +166,7 @@ class TestRealisedPerformance:
         assert measured["churn", "bias"] == pytest.approx(bias(~stayed, scores["churn_probability"]))
         assert found.facts["horizon_days"] == 60
 
+    @pytest.mark.slow
     def test_a_table_that_predict_wrote_gives_the_same_as_scoring_again(self, monitor):
         again = monitor(sample(), as_of="1998-04-01").realised
         read = monitor(sample(), predictions="scores.csv").realised
@@ -179,6 +183,7 @@ class TestRealisedPerformance:
         assert found.verdict is Verdict.retrain
         assert "no customer bought in the forecast window" in [each.text for each in found.reasons]
 
+    @pytest.mark.slow
     def test_predictions_of_another_version_are_shown_and_not_judged(self, monitor, early, tmp_path):
         path = tmp_path / "old.parquet"
         early.predictions.assign(model_version="7").to_parquet(path)
@@ -226,6 +231,7 @@ class TestCommand:
         assert {"psi_T", "psi_clv", "drift_clv", "mean_clv", "rejected_share"} <= set(run.data.metrics)
         assert [each.path for each in store.client.list_artifacts(run.info.run_id)] == ["monitor.json"]
 
+    @pytest.mark.slow
     def test_prints_measures_beside_those_of_training(self, command, early):
         ended = command("monitor", "lines.parquet", "--predictions", "scores.csv", folder=early.folder)
         assert ended.code in (0, 3, 4)

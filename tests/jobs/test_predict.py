@@ -54,6 +54,7 @@ def test_drivers_are_told_in_the_language_asked_for(predict, first_run):
 
 
 class TestDayAndHorizon:
+    @pytest.mark.slow
     def test_earlier_day_reads_no_later_row(self, predict, lines):
         day = date(1997, 3, 1)
         early = predict(lines, as_of=day)
@@ -64,6 +65,7 @@ class TestDayAndHorizon:
         assert len(early) < 2357
         assert set(early["as_of"]) == {day}
 
+    @pytest.mark.slow
     def test_later_day_makes_everyone_older(self, predict, lines, first_run):
         with pytest.warns(UserWarning, match="the data ends on 1998-06-30, 184 days before 1998-12-31"):
             later = predict(lines, as_of="1998-12-31")
@@ -71,6 +73,7 @@ class TestDayAndHorizon:
         np.testing.assert_array_equal(later["T"], now["T"] + 184)
         assert (later["probability_alive"] <= now["probability_alive"] + 1e-12).all()
 
+    @pytest.mark.slow
     def test_longer_horizon_is_worth_more_and_churns_less(self, predict, lines, first_run):
         longer, now = predict(lines, horizon_days=365), first_run.predictions
         assert set(longer["horizon_days"]) == {365}

@@ -62,12 +62,14 @@ def test_horizon_is_that_of_the_model_by_default(predict_new: Any, lines: pd.Dat
     assert set(predict_new(lines)["horizon_days"]) == {60}
 
 
+@pytest.mark.slow
 def test_no_row_after_the_day_is_read(predict_new: Any, lines: pd.DataFrame) -> None:
     day = date(1997, 9, 30)
     cut = lines[lines["timestamp"].dt.date <= day]
     pd.testing.assert_frame_equal(predict_new(lines, as_of=day), predict_new(cut, as_of=day))
 
 
+@pytest.mark.slow
 def test_channels_and_attributes(predict_new: Any, lines: pd.DataFrame, tmp_path: Path) -> None:
     customers = pd.DataFrame({"customer_id": sorted(lines["customer_id"].unique())})
     plan = np.where(np.arange(len(customers)) % 3 == 0, "gold", "plain")

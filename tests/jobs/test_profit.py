@@ -79,6 +79,7 @@ def test_the_command_writes_page_tables_and_key_figures(log, costs, tmp_path, co
     assert "At a loss:" in ended.out
 
 
+@pytest.mark.slow
 def test_changes_of_the_profit_add_up_in_the_files(log, costs, params, tmp_path):
     tables = profit(log, params=with_costs(params, costs, tmp_path)).tables
     buyers = tables["customers"][tables["customers"]["orders"] > 0]
@@ -89,6 +90,7 @@ def test_changes_of_the_profit_add_up_in_the_files(log, costs, params, tmp_path)
     assert tables["profit_deciles"]["profit"].sum() == pytest.approx(tables["customers"]["profit"].sum())
 
 
+@pytest.mark.slow
 def test_without_any_costs_profit_is_the_margin_and_it_says_so(log, params):
     answer = profit(log, params=params)
     assert answer.metrics["profit"] == pytest.approx(answer.metrics["margin"])
@@ -160,6 +162,7 @@ def test_wrong_settings_are_refused(changes, error, message, log, params):
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_table_of_costs_that_cannot_be_used_is_refused(edit, error, message, log, costs, params, tmp_path):
     with pytest.raises(error, match=re.escape(message)):
         profit(log, params=with_costs(params, edit(costs), tmp_path))
@@ -200,6 +203,7 @@ def test_a_period_in_which_nobody_bought_is_refused(log, params):
         profit(log, params=override(params, {"profit.months": 1}), as_of="2025-06-30")
 
 
+@pytest.mark.slow
 def test_a_short_log_has_no_earlier_period(log, params):
     short = log[log["timestamp"] < "2022-12-20"]
     answer = profit(short, params=params)
@@ -207,6 +211,7 @@ def test_a_short_log_has_no_earlier_period(log, params):
     assert "changes" not in answer.tables
 
 
+@pytest.mark.slow
 def test_a_registered_model_adds_what_customers_are_still_worth(first_run, copy_store, tmp_path, command):
     copy_store(first_run.folder, tmp_path)
     ended = command("profit", "cdnow-sample", "-o", "out", "--set", "profit.cost_per_order=2")

@@ -96,6 +96,7 @@ class TestPassing:
         assert command("promote", "--model", "models:/guanxi/2").code == 0
         assert names(copied)["champion"] == "2"
 
+    @pytest.mark.slow
     def test_a_chain_is_walked_back(self, copied):
         loose = Params(promotion=PromotionParams(compare=False, log_loss_increase=9, coverage_shortfall=0.9))
         promote(loose)
@@ -115,6 +116,7 @@ class TestPassing:
         assert found["log loss of churn"] == pytest.approx(measured["churn_log_loss"], rel=1e-9)
         assert found["coverage of the intervals of spend"] == measured["spend_coverage"]
 
+    @pytest.mark.slow
     def test_the_exported_folder_follows_where_there_is_one(self, copied, tmp_path):
         promote(Params())
         assert not Path("models").exists()
@@ -141,6 +143,7 @@ class TestRefused:
         assert "log_loss_increase" in tags(copied, "3")["guanxi.status_reason"]
         assert "Refused: " in copied.client.get_model_version("guanxi", "3").description
 
+    @pytest.mark.slow
     def test_a_limit_that_was_raised_lets_it_pass(self, copied):
         copied.client.set_registered_model_alias("guanxi", "candidate", "3")
         with pytest.raises(PromotionError, match="log_loss_increase"):
@@ -184,6 +187,7 @@ class TestRefused:
             ),
         ],
     )
+    @pytest.mark.slow
     def test_models_that_answer_different_questions(self, copied, of, old, new, said):
         document = of(copied, "1") / "artifacts" / "model.json"
         text, changes = re.subn(old, new, document.read_text("utf-8"))
@@ -256,6 +260,7 @@ class TestAtOnce:
         assert status(copied, "3") != "champion"
 
     @pytest.mark.parametrize("move", ["promotion", "rollback"])
+    @pytest.mark.slow
     def test_stopped_between_any_two_requests_the_aliases_are_valid(self, copied, monkeypatch, move):
         """Every prefix of the requests leaves a champion, and a way back from it."""
         if move == "rollback":

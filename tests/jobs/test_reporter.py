@@ -61,6 +61,7 @@ def test_on_a_terminal_it_moves_and_says_what_is_done(capsys, monkeypatch):
     assert re.search(r"step 1: score \d\.\d s\n$", said)
 
 
+@pytest.mark.slow
 def test_python_is_silent_unless_asked_and_warned_either_way(capsys):
     assert guanxi.validate("cdnow-sample").numbers["customers"] == 2357
     assert capsys.readouterr().err == ""

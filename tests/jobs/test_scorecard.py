@@ -583,6 +583,7 @@ class TestRefused:
         error = refused("transactions.csv", "relations.tickets.source=tikets.csv")
         assert "relations.tickets: tikets.csv: no such file" in error
 
+    @pytest.mark.slow
     def test_a_column_that_is_not_there(self, refused):
         error = refused("transactions.csv", 'relations.surveys.columns={"score": "Points"}')
         assert "relations.surveys: surveys.csv: no column 'Points' for score" in error
@@ -601,6 +602,7 @@ class TestRefused:
         error = refused("cdnow-sample", 'scorecard.by=["lifecycle_stag"]', folder=first_run.folder)
         assert "no column 'lifecycle_stag': did you mean lifecycle_stage?" in error
 
+    @pytest.mark.slow
     def test_an_unknown_column_to_export_writes_nothing_at_all(self, refused, first_run):
         fields = 'scorecard.exports={"zoho": {}, "hubspot": {"fields": {"scor": "Score"}}}'
         error = refused("cdnow-sample", fields, folder=first_run.folder)

@@ -72,6 +72,7 @@ def ended(request, folder):
         return CliRunner().invoke(cli.app, ["scorecard", *given], catch_exceptions=False), request.param
 
 
+@pytest.mark.slow
 def test_it_scores_and_says_what_it_lacks(ended, folder):
     found, name = ended
     assert found.exit_code == 3  # the target of trust is missed
@@ -132,6 +133,7 @@ def test_there_are_no_earlier_days(folder, tmp_path, monkeypatch):
         scorecard(None, tmp_path / "card", load_params(), Reporter(), history=1)
 
 
+@pytest.mark.slow
 def test_churn_of_a_model_of_labels_is_retention(folder, monkeypatch):
     """What such a model predicts enters as it does from purchases."""
     monkeypatch.chdir(folder)

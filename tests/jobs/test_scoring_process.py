@@ -26,6 +26,7 @@ def features(sample_log, loaded):
     return features_at(sample_log, sample_log.last_day, loaded.window_days)
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_table(loaded, features, monkeypatch):
     monkeypatch.setattr(_scoring, "_CUSTOMERS_EACH", 1000)
     monkeypatch.setattr(_scoring.os, "cpu_count", lambda: 2)
@@ -44,6 +45,7 @@ def test_few_customers_start_no_process(loaded):
         assert len(at_work) == 1
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_go_on_says_why(tmp_path, features):
     process = ScoringProcess(tmp_path, SETTINGS)
     with pytest.raises(EngineError, match=r"a scoring process ended: .*cannot load model"):

@@ -168,6 +168,7 @@ class TestRegistry:
         paths = {file.path for file in client.list_artifacts(trained.training.run_id)}
         assert {"attributes.json", "params.yaml", "holdout", "figures"} <= paths
 
+    @pytest.mark.slow
     def test_served_where_guanxi_is_not(self, trained, predict, tmp_path):
         own = predict(customers())
         table = customers().drop(columns=["customer", "left"])

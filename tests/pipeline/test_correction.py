@@ -203,6 +203,7 @@ class TestWindows:
 
 
 class TestTooFewData:
+    @pytest.mark.slow
     def test_fifty_customers(self, quick_params):
         generator = np.random.default_rng(3)
         rows = [
@@ -260,6 +261,7 @@ class TestTooFewData:
         assert measured == {*PROBABILITIES, "empc", "empc_share"}
         assert holdout.grades["churn"] is None
 
+    @pytest.mark.slow
     def test_constant_amounts_have_no_correction_of_spend(self, params):
         log = log_of([(customer, day, 7.5) for customer, day, _ in picky(6, customers=300)])
         fitted = fit_models(log, log.last_day, override(params, {"clv.spend": "mean"}))

@@ -76,6 +76,7 @@ class TestSeed:
     def test_same_seed_gives_the_same_bytes(self, sample_log, twin, twin_day, quick_params):
         assert text(fit_models(sample_log, twin_day, quick_params)) == text(twin)
 
+    @pytest.mark.slow
     def test_other_seed_changes_only_what_is_random(self, sample_log, twin, twin_day, quick_params):
         other = fit_models(sample_log, twin_day, override(quick_params, {"seed": 5}))
         assert other.trees != twin.trees

@@ -125,6 +125,7 @@ class TestSimulatedGroups:
             inside.append(abs(ratio[-1] - mean[0]) <= 1.645 * np.sqrt(variance[0]))
         assert 0.85 <= np.mean(inside) <= 0.97
 
+    @pytest.mark.slow
     def test_a_moving_level_is_followed(self):
         errors = []
         for seed in range(200):

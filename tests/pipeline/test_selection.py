@@ -44,6 +44,7 @@ def automatic(sample_log, day, quick_params):
     return fit_models(sample_log, day, override(quick_params, {"clv.model": "auto"}))
 
 
+@pytest.mark.slow
 def test_every_closed_form_and_mean_is_compared(automatic):
     losses = automatic.choice.losses
     names = set(losses["model"])

@@ -105,6 +105,7 @@ def test_days_before_the_next_contract_are_last_days() -> None:
         (("x", "2023-01-02", None, 1e13), "amount_too_large"),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_contract_is_rejected_by_its_rule(line: tuple[Any, ...], rule: str) -> None:
     good = [(f"c{number}", "2023-01-01", "2023-04-01", 5.0) for number in range(40)]
     log = read_contracts(table(*good, line))
@@ -251,12 +252,14 @@ class TestAttributes:
         assert attributes["Age"].dtype == attributes["Income"].dtype == "float64"
         assert attributes["Internet"].isna().sum() == 20
 
+    @pytest.mark.slow
     def test_what_adds_up_over_the_tenure_is_left_out(self) -> None:
         left_out = self.read().left_out
         assert set(left_out) == {"Country", "Total Charges"}
         assert left_out["Total Charges"].startswith("adds up over the tenure")
         assert "Total Charges" not in self.read(contracts={"observed": "last_period"}).left_out
 
+    @pytest.mark.slow
     def test_excluded(self) -> None:
         log = self.read(data={"exclude": ["Age"]})
         assert log.left_out["Age"] == "is excluded"

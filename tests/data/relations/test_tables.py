@@ -272,6 +272,7 @@ class TestIdentifiers:
             (["01", "2"], ["01", "2"], 2),
         ],
     )
+    @pytest.mark.slow
     def test_they_are_written_as_in_the_transactions(self, ours: Any, theirs: Any, known: int) -> None:
         log = read_transactions(pd.DataFrame({"customer_id": ours, "timestamp": DAY, "amount": 1.0}))
         lines = read("costs", pd.DataFrame({"customer_id": theirs, **GOOD["costs"]}), log)
@@ -397,6 +398,7 @@ class TestSources:
             ),
         ],
     )
+    @pytest.mark.slow
     def test_all_lines_rejected_says_why_and_what_to_do(self, change: dict[str, str], message: str) -> None:
         table = pd.DataFrame([{"customer_id": "a"} | GOOD["costs"] | change])
         with pytest.raises(
@@ -495,6 +497,7 @@ def broken_rule(row: tuple[Any, ...], repeated: bool) -> str | None:
 
 @settings(max_examples=4, deadline=None)
 @given(rows=st.lists(dirty_ticket, max_size=40))
+@pytest.mark.slow
 def test_lines_add_up_and_rules_agree_with_a_line_by_line_reading(rows: list[tuple[Any, ...]]) -> None:
     rows = [*rows, ("sure", "2020-01-03", None, None)]
     table = pd.DataFrame(rows, columns=["customer_id", "opened", "closed", "satisfaction"], dtype="str")
@@ -509,6 +512,7 @@ def test_lines_add_up_and_rules_agree_with_a_line_by_line_reading(rows: list[tup
     relations.close()
 
 
+@pytest.mark.slow
 def test_guanxi_validate_tells_of_them(command: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "answers.csv").write_text(
         "customer_id,timestamp,score\n0001,1998-06-01,9\n0002,1998-06-01,12\n"

@@ -208,6 +208,7 @@ location.put(sorted(location.work_folder.glob("part-*.parquet")), {"rows": 4})
 @pytest.mark.parametrize(
     ("name", "at"), [("t.parquet", "second part"), ("t.csv", "manifest"), ("duckdb", "manifest table")]
 )
+@pytest.mark.slow
 def test_killed_in_the_middle(tmp_path: Path, name: str, at: str) -> None:
     output = f"duckdb://{tmp_path}/shop.db::t" if name == "duckdb" else f"{tmp_path}/{name}"
     location = parse_output_location(output)

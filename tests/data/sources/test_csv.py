@@ -40,6 +40,7 @@ def test_ragged_lines_are_rejected_with_their_number_in_the_file_and_their_text(
     ["", '7,"2020-01-05",5\n', '7,"2020-01-05,5\n8,2020-01-05,5\n'],
     ids=["never closed", "closed by a later quote", "two open quotes"],
 )
+@pytest.mark.slow
 def test_an_open_quotation_mark_costs_its_own_line_only(read_lines: Reader, after: str) -> None:
     following = "".join(f"{i},2020-01-03,5\n" for i in range(10, 15))
     log = read_lines(GOOD + '3,"2020-01-03,5\n' + following + after)
@@ -49,6 +50,7 @@ def test_an_open_quotation_mark_costs_its_own_line_only(read_lines: Reader, afte
     assert rejected(log)[0] == (4, "unbalanced_quote", '3,"2020-01-03,5')
 
 
+@pytest.mark.slow
 def test_an_open_quotation_mark_in_a_large_file_loses_no_line(read_lines: Reader) -> None:
     lines = [f"{i},2020-01-01 10:00:00,{i % 97}.5\n" for i in range(60_000)]
     lines[100], lines[50_000] = '100,"2020-01-01,5\n', '50000,"2020-01-01,5\n'
@@ -65,6 +67,7 @@ def test_quoted_delimiters_quotes_and_line_ends_are_text(read_lines: Reader) -> 
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.slow
 def test_delimiters(read_lines: Reader, delimiter: str) -> None:
     log = read_lines(GOOD.replace(",", delimiter), header=HEADER.replace(",", delimiter))
     assert log.lines_accepted == 2
@@ -76,6 +79,7 @@ def test_a_delimiter_inside_a_quoted_column_name_misleads_nobody(read_lines: Rea
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.slow
 def test_line_ends(read_lines: Reader, line_end: str) -> None:
     log = read_lines((HEADER + GOOD).replace("\n", line_end).encode())
     assert log.lines_accepted == 2
@@ -139,6 +143,7 @@ def test_unknown_encoding(read_lines: Reader) -> None:
 
 
 @pytest.mark.parametrize("name", ["log.csv.gz", "LOG.CSV.GZ", "log.csv"])
+@pytest.mark.slow
 def test_gzip_is_known_by_its_content(read_lines: Reader, name: str) -> None:
     assert read_lines(gzip.compress((HEADER + GOOD).encode()), name=name).lines_accepted == 2
 
@@ -196,6 +201,7 @@ def test_globs_read_files_of_one_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a*.csv", "a[1].csv", "a?.csv", "it's.csv", "a b é.csv"])
+@pytest.mark.slow
 def test_names_of_files_are_no_patterns(tmp_path: Path, name: str) -> None:
     (tmp_path / "a1.csv").write_text(HEADER + GOOD + GOOD)
     (tmp_path / name).write_text(HEADER + GOOD)
@@ -221,6 +227,7 @@ def test_odd_column_names(read_lines: Reader) -> None:
 @pytest.mark.parametrize(
     "ours", ["rule", "line_number", "LINE_TEXT", "repeated", "date", "given_amount", "source"]
 )
+@pytest.mark.slow
 def test_columns_named_like_ours(read_lines: Reader, ours: str) -> None:
     header = f"customer_id,timestamp,amount,{ours}\n"
     log = read_lines("1,2020-01-01,5,kept\n,2020-01-02,4,mine\n3,2020\n", header=header)

@@ -79,6 +79,7 @@ def test_every_form_gives_the_same_lines(form: str) -> None:
     ],
     ids=["beyond 2^64", "below 2^64", "bytes", "mixed", "pairs", "category"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_identifiers_stay_apart(ids: Any, expected: list[str]) -> None:
     found = lines(pd.DataFrame(ROWS | {"customer_id": ids}))
     assert found["customer_id"].tolist() == expected
@@ -96,6 +97,7 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.slow
 def test_columns_that_nobody_asked_for_do_not_matter(kind: str) -> None:
     log = read_transactions(pd.DataFrame(ROWS).assign(other=UNREAD[kind]))
     assert (log.lines_accepted, log.repeated_lines) == (3, 0)

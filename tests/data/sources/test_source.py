@@ -115,6 +115,7 @@ def database(tmp_path: Path) -> Path:
 
 class TestDuckDB:
     @pytest.mark.parametrize("table", ["sales", "archive.old", "large"])
+    @pytest.mark.slow
     def test_tables_are_read_and_the_file_is_left_as_it_was(self, database: Path, table: str) -> None:
         before = database.stat().st_mtime_ns, database.read_bytes()
         assert read_transactions(f"duckdb://{database}::{table}").lines_accepted == 1

@@ -138,6 +138,7 @@ def test_the_shadow_price_is_what_one_more_unit_earns():
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), less=st.floats(0.0, 1.0))
+@pytest.mark.slow
 def test_more_budget_never_earns_less(seed, less):
     random = np.random.default_rng(seed)
     profits = random.normal(1.0, 3.0, (3, 40))

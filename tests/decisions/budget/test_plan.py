@@ -48,6 +48,7 @@ def plan_of(customers: pd.DataFrame, seed: int = 0, learnt=None, **given):
     least=st.integers(0, 40),
     seed=st.integers(0, 100),
 )
+@pytest.mark.slow
 def test_the_treated_keep_within_every_limit(budget, holdout, least, seed):
     plan = plan_of(
         predictions(400, seed),
@@ -99,6 +100,7 @@ def test_at_the_break_even_rate_the_treated_earn_their_cost():
     assert plan.actions["pays_from"].item() == pytest.approx(25.0)
 
 
+@pytest.mark.slow
 def test_the_order_of_customers_changes_nothing():
     customers = predictions()
     customers["clv"] = customers["clv"].round(-1)
@@ -135,6 +137,7 @@ def test_each_plan_is_best_in_its_own_case():
     assert (table["cautious"] <= table["expected"] + 1e-9).all()
 
 
+@pytest.mark.slow
 def test_without_a_budget_everything_that_pays_is_done():
     customers = predictions()
     plan = plan_of(customers, actions=[LETTER], budget=None, holdout=0.0)
@@ -144,6 +147,7 @@ def test_without_a_budget_everything_that_pays_is_done():
     assert plan.totals.budget is None
 
 
+@pytest.mark.slow
 def test_reasons_say_why():
     plan = plan_of(
         predictions(),
@@ -170,6 +174,7 @@ def test_reasons_say_why():
     assert chinese.customers["reason"].str.contains("[一-鿿]").all()
 
 
+@pytest.mark.slow
 def test_limits_per_customer():
     customers = predictions()
     by_cost = plan_of(customers, customer={"cost": 1.0}, budget=None)
@@ -282,6 +287,7 @@ def test_the_deviation_of_contracts_is_at_least_that_of_what_they_pay():
     assert chosen.power.standard_deviation >= 0.95 * float(np.where(stays, most, 0.0).std())
 
 
+@pytest.mark.slow
 def test_power_does_not_rest_on_the_past_of_silent_customers_alone():
     customers = predictions().assign(past_value=0.0)
     assert np.isnan(plan_of(customers).power.power)

@@ -55,6 +55,7 @@ def answer_of(action: dict, language: str = "en", n: int = 300, **given):
         (CALL | {"minimum": 200}, {"budget": None}),
     ],
 )
+@pytest.mark.slow
 def test_every_page_and_picture_can_be_drawn(action, given, language):
     plan, answer, page = answer_of(action, language, **given)
     figure = answer.figures["frontier"]()

@@ -232,6 +232,7 @@ class TestArms:
             found = guanxi.campaign(rows, params=Params(campaign=given | {"shares": shares}))
             assert set(found.effects.table["kind"]) == kinds
 
+    @pytest.mark.slow
     def test_uplift_of_arms_of_unplanned_sizes_is_a_difference(self):
         random = np.random.default_rng(2)
         rows = pd.DataFrame({"arm": ["mail"] * 900 + ["control"] * 500, "x": random.normal(size=1400)})
@@ -319,6 +320,7 @@ class TestRefused:
         with pytest.raises(DataError, match=r"1 customers have several lines \(first: 'c0'"):
             guanxi.campaign(again, log, params=params())
 
+    @pytest.mark.slow
     def test_no_control(self, company):
         log, file = company
         with pytest.raises(DataError, match=r"no arm is called control or holdout; the arms are 'a', 'b'"):
@@ -336,6 +338,7 @@ class TestRefused:
         with pytest.raises(DataError, match="arm 'control' has 3 customers; intervals need at least 20"):
             guanxi.campaign(small, log, params=params())
 
+    @pytest.mark.slow
     def test_outcomes_after_the_end_of_the_data(self, company):
         log, file = company
         late = file.assign(date=DAY + pd.Timedelta(days=10))
@@ -391,6 +394,7 @@ class TestRefused:
         with pytest.raises(DataError, match="line 2 has no date: give control customers the day"):
             guanxi.campaign(gaps, log, params=params())
 
+    @pytest.mark.slow
     def test_columns(self, company):
         log, file = company
         with pytest.raises(SourceError, match="no column 'arm' for arm; it has customer_id, group"):

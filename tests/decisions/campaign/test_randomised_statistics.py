@@ -121,6 +121,7 @@ class TestAdjusted:
 
     @pytest.mark.parametrize("arm", ["Mens E-Mail", "Womens E-Mail"])
     @pytest.mark.parametrize("outcome", ["visit", "conversion", "spend"])
+    @pytest.mark.slow
     def test_hillstrom_is_narrower_with_its_centre_inside(self, hillstrom, arm, outcome):
         names = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]
         pair = pd.concat(arms_of(hillstrom, arm))

@@ -60,6 +60,7 @@ def test_columns_whose_names_are_taken_are_refused(name):
         measured(table, outcomes=[name], columns={"cost": "paid"})
 
 
+@pytest.mark.slow
 def test_names_that_the_transactions_give_too_are_refused():
     days = pd.date_range("2024-01-01", periods=300)
     bought = {"customer_id": np.repeat(range(100), 3), "timestamp": np.tile(days[::100], 100)}

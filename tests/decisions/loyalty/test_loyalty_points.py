@@ -99,6 +99,7 @@ class TestLots:
 
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 2**32))
+    @pytest.mark.slow
     def test_nothing_is_lost(self, seed):
         table = simulated(seed, customers=12)
         lots = point_lots(table, AS_OF)

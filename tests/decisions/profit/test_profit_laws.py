@@ -99,6 +99,7 @@ rows = st.lists(
 
 @given(rows)
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_an_audit_accounts_for_every_order_and_all_profit(rows):
     table = pd.DataFrame(rows, columns=["customer_id", "period", "orders", "spend", "profit"])
     audit = customer_base_audit(table)

@@ -26,6 +26,7 @@ def test_the_true_uplift_is_found(found, strong_campaign):
     )
 
 
+@pytest.mark.slow
 def test_what_many_predictions_have_in_common(found, strong_campaign, nothing_found):
     """The errors of average and spread, drawn anew; a customer's own error is larger."""
     test, random = found.test, np.random.default_rng(1)
@@ -138,6 +139,7 @@ def test_features_that_say_nothing_target_at_random(uninformed):
     assert found.predict(table.head(3))["uplift"].tolist() == [found.test.average] * 3
 
 
+@pytest.mark.slow
 def test_the_order_of_the_table_changes_nothing(nothing_found, benchmark_of_uplift):
     table, _ = benchmark_of_uplift.simulate(2000, "same for all", 4)
     shuffled = table.sample(frac=1, random_state=1)
@@ -282,6 +284,7 @@ def test_arms_by_name_number_or_truth(arms):
     assert name == ("mail" if "mail" in arms else "treated")
 
 
+@pytest.mark.slow
 def test_hillstrom_in_one_split(benchmark_of_uplift, shared_data):
     """The bars of 20 splits are measured by `python benchmarks/uplift.py hillstrom`."""
     benchmark_of_uplift.HILLSTROM = shared_data / "hillstrom.parquet"

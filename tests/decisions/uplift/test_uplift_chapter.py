@@ -24,6 +24,7 @@ def page(chapter, language) -> str:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.slow
 def test_page_of_both_languages_has_every_table_and_picture(found, language):
     html = page(uplift_chapter(found, language), language)
     assert html.count("<table") == 5
@@ -44,6 +45,7 @@ def test_what_is_found_is_said(found):
     ]
 
 
+@pytest.mark.slow
 def test_nothing_to_target_is_said_without_segments(nothing_found):
     chapter = uplift_chapter(nothing_found, "en")
     assert chapter.paragraphs[0].startswith("There is nothing to target")

@@ -261,6 +261,7 @@ class TestWindows:
         parts = parts[parts["target"] == "purchases"].groupby("cutoff")[["forecast", "actual"]].sum()
         assert parts.to_numpy() == pytest.approx(whole.set_index("cutoff").loc[parts.index, parts.columns])
 
+    @pytest.mark.slow
     def test_cdnow_after_september_1997_is_inside(self):
         # Noise alone gives 16,477 to 17,228 purchases at 90 %; the actual total is 19,684.
         log, as_of = read_transactions("cdnow"), date(1997, 9, 30)

@@ -185,6 +185,7 @@ def dated(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 
 @settings(max_examples=3, deadline=None)
 @given(histories)
+@pytest.mark.slow
 def test_nothing_after_the_cutoff_changes_anything(rows: list[tuple[Any, ...]]) -> None:
     whole = dated([("z", pd.Timestamp("2022-02-01").date(), None, 5.0, "x"), *rows])
     known = whole[whole["start"] <= CUTOFF]
@@ -199,6 +200,7 @@ def test_nothing_after_the_cutoff_changes_anything(rows: list[tuple[Any, ...]]) 
 
 @settings(max_examples=3, deadline=None)
 @given(st.lists(st.integers(1, 90), min_size=2, max_size=6), st.booleans())
+@pytest.mark.slow
 def test_contracts_without_a_gap_are_as_one(lengths: list[int], running: bool) -> None:
     bounds = pd.Timestamp("2022-01-31") + pd.to_timedelta(np.cumsum([0, *lengths]), unit="D")
     parts = pd.DataFrame(

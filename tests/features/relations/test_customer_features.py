@@ -239,6 +239,7 @@ def rows(relation: str, count: int, rng: np.random.Generator, start: str) -> pd.
 
 @settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_rows_after_the_cutoff_change_nothing(seed: int) -> None:
     """Left out, or mixed among those of the past in any order: the features stay, bit for bit."""
     rng = np.random.default_rng(seed)

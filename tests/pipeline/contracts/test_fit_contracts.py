@@ -215,6 +215,7 @@ def test_without_both_outcomes_it_says_so(churned: int, message: str) -> None:
         fit_opportunities(rows.assign(churned=churned), now, date(2024, 1, 31), Params())
 
 
+@pytest.mark.slow
 def test_one_cohort_is_enough(tmp_path: Path) -> None:
     told = simulate_subscriptions({"gamma": 0.8, "delta": 6.0, "c": 1.0}, 1500, 18, 3)
     log, params = read(told, tmp_path)

@@ -110,6 +110,7 @@ class TestSeason:
 
 
 class TestLevel:
+    @pytest.mark.slow
     def test_a_decline_is_followed_and_said(self):
         level = level_of(shop(trend=-0.5), date(2024, 2, 15))
         assert level.error(364).mean < -0.1
@@ -118,6 +119,7 @@ class TestLevel:
         assert said.endswith("%")
         assert "lowered by" in said
 
+    @pytest.mark.slow
     def test_without_season_or_trend_it_is_left_nearly_as_it_is(self):
         level = level_of(shop(), date(2024, 2, 15))
         assert all(abs(level.error(days).mean) < 0.1 for days in (28, 90, 364))
@@ -129,6 +131,7 @@ class TestLevel:
         assert level.error(364, "amounts").mean > 0.1
         assert abs(level.error(364).mean) < 0.1
 
+    @pytest.mark.slow
     def test_below_a_year_the_amounts_are_left_as_they_are(self):
         level = level_of(shop(price=0.3), date(2021, 10, 15), with_spend=True)
         assert level.amounts is None
@@ -179,6 +182,7 @@ def after_weeks(log_ratio):
 class TestStructuralModel:
     @given(st.floats(-0.5, 0.5))
     @settings(max_examples=15, deadline=None)
+    @pytest.mark.slow
     def test_a_constant_miss_is_corrected_in_part(self, miss):
         refits = [
             Ratios(end, np.full(35 - end, miss), np.full(35 - end, 900.0), 5000.0) for end in (11, 17, 23)
@@ -203,6 +207,7 @@ class TestStructuralModel:
 
     @pytest.mark.parametrize("weeks", [7, 12, 24])
     @pytest.mark.parametrize("miss", [0.0, -0.2])
+    @pytest.mark.slow
     def test_a_closed_week_is_no_season(self, weeks, miss):
         found = after_weeks(np.append(np.full(weeks - 1, miss), miss - 1.5))
         assert miss - 0.05 < found.mean.mean() < 0.1
@@ -225,6 +230,7 @@ class TestStructuralModel:
         assert found[0] < found[1] / 3
 
 
+@pytest.mark.slow
 def test_a_horizon_longer_than_half_of_the_history_is_forecast(params):
     log = read_transactions(shop(season=0.2), params.data)
     as_of = add_days(FIRST.date(), 399)

@@ -87,6 +87,7 @@ def test_words_of_each_language():
     assert tokens("mail [e-mail] and call [phone]", "en") == ["mail", "call"]
 
 
+@pytest.mark.slow
 def test_chinese_is_cut_without_a_warning_or_the_network():
     program = (
         "import socket; socket.socket.connect = None\n"
@@ -99,6 +100,7 @@ def test_chinese_is_cut_without_a_warning_or_the_network():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.slow
 def test_topics_and_their_number_are_recovered(comments, language):
     texts, truth = comments(language, 500)
     found = find_topics(texts, list(range(500)), language)

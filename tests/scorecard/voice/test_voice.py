@@ -135,6 +135,7 @@ class TestTopics:
         assert len(rising) == 1
         assert "crashes" in rising.index[0]
 
+    @pytest.mark.slow
     def test_examples_are_masked_and_of_different_customers(self, statements):
         told = statements.assign(text="call 0171-5551234, " + statements["text"])
         relations = read_relations(
@@ -311,6 +312,7 @@ def everything(comments) -> Voice:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.slow
 def test_the_chapter_tells_everything_in_both_languages(everything, language):
     chapter = voice_chapter(everything, language)
     html = render_chapter(chapter, language).html
