@@ -19,6 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing where other programs run.
+settings.register_profile("guanxi", deadline=None)
+settings.load_profile("guanxi")
 
 HORIZON = 60
 CALIBRATION_END = "1997-09-30"
