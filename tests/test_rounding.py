@@ -160,6 +160,7 @@ def test_last_bits_decide_nothing(seed):
     ],
     ids=lambda environment: environment["OPENBLAS_CORETYPE"],
 )
+@pytest.mark.slow
 def test_other_processors_decide_alike(environment):
     """OpenBLAS can be told which processor to compute for; numpy which instructions to leave out."""
     program = "import json, test_rounding as t; print(json.dumps([t.PLAIN, t.clusters()]))"

@@ -90,6 +90,7 @@ class TestReading:
             read_transactions(visits(), DataParams(columns={"amount": "total"}))
 
 
+@pytest.mark.slow
 class TestRun:
     @pytest.mark.slow
     def test_it_is_said_once(self, work: tuple[Path, Any]) -> None:

@@ -69,6 +69,7 @@ def shop(first_run, monkeypatch):
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_command_gives_the_predictions_of_duckdb_and_leaves_nothing_else(first_run, source, console_script):
     before = sorted(first_run.folder.iterdir())
     given = ["predict", str(source), "--engine", "spark", "-o", "scores", "--as-of", "1998-06-30"]

@@ -421,6 +421,7 @@ def test_bisection_finds_the_quantiles_of_the_table(rows, spend, monkeypatch):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.slow
 def test_memory_and_time_of_extreme_rows_are_bounded(name):
     params = {"k": 2} if name.endswith("cnbd") else {}
     params |= {"r": 0.5, "alpha": 30.0}
