@@ -92,7 +92,6 @@ class TestReading:
 
 @pytest.mark.slow
 class TestRun:
-    @pytest.mark.slow
     def test_it_is_said_once(self, work: tuple[Path, Any]) -> None:
         _, ended = work
         assert ended.err.count("the data have no amounts") == 1
@@ -151,12 +150,10 @@ class TestAfterwards:
         with pytest.warns(UserWarning, match=WITHOUT):
             assert guanxi.monitor("visits.csv").exit_code in (0, 3, 4)
 
-    @pytest.mark.slow
     def test_scorecard(self, here: Path, console_script: Callable[..., Any]) -> None:
         ended = console_script(here, "scorecard", "visits.csv", "-o", "card")
         assert ended.code == 0, ended.err
 
-    @pytest.mark.slow
     def test_a_second_version_passes_the_gate(self, here: Path, console_script: Callable[..., Any]) -> None:
         ended = console_script(here, "run", "visits.csv", *QUICK, "-o", "again")
         assert ended.code == 0, ended.err
